@@ -1,0 +1,170 @@
+"""A prompt as its words and the token positions they own.
+
+People point at words; attention maps have one column per token. This file is the only bridge between the two, and it
+reads the word boundaries from the tokenizer's own end-of-word marks instead of counting characters or spaces.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from .bpe import END_OF_WORD, readable_text
+from .chunks import Special, SpecialTokens, Stream, Token, is_embedding, read_chunks
+from .phrases import find_phrase, is_punctuation
+
+__all__ = ["Prompt", "Special", "SpecialTokens", "Word", "read_prompt"]
+
+_EMBEDDING_NAME = re.compile(r"embedding:([^\s,()]+?)(?=:[\d.]+\)|[\s,()]|$)")
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a person points at.
+
+    Attributes:
+        text: as the tokenizer read it (CLIP reads lower case), ``embedding:name`` for an embedding.
+        occurrence: this is the n-th time the word stands in the prompt, from 1.
+        positions: its tokens in the whole conditioning, over all chunks.
+        is_punctuation: not to be offered to users; it only helps to align prompts.
+    """
+
+    text: str
+    occurrence: int
+    positions: tuple[int, ...]
+    is_punctuation: bool = False
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The words of a prompt and where they stand among its tokens. Plain data, hashable, equal by content.
+
+    Attributes:
+        text: as the user wrote it.
+        words: in order, punctuation included.
+        token_count: tokens of the conditioning, ``chunk_length`` times the number of chunks.
+        token_keys: one per token, equal where two tokens say the same; a token's weight is no part of it.
+        chunk_length: tokens per chunk (77 for CLIP).
+        special: one per token: "start", "end", "padding", or None for a token of a word.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    token_count: int
+    token_keys: tuple[Hashable, ...]
+    chunk_length: int
+    special: tuple[Special | None, ...]
+
+    @property
+    def chunk_count(self) -> int:
+        return self.token_count // self.chunk_length
+
+    def find(self, phrase: str) -> tuple[int, ...]:
+        """The token positions of a word or of a phrase of consecutive words, in ascending order.
+
+        Case and punctuation do not matter. All occurrences are found; ``phrase#2`` is the second only. Punctuation
+        inside a phrase (the hyphen of ``teddy-bear``) belongs to it.
+
+        Raises:
+            P2PError: the phrase is not there; the message names the words that are, and the closest of them.
+        """
+        spans = find_phrase([word.text for word in self.words], phrase, self.text)
+        return tuple(position for span in spans for index in span for position in self.words[index].positions)
+
+    def positions_of(self, special: Special, chunks: range) -> tuple[int, ...]:
+        """The positions of the start, end or padding tokens of some chunks."""
+        places = range(chunks.start * self.chunk_length, chunks.stop * self.chunk_length)
+        return tuple(position for position in places if self.special[position] == special)
+
+
+def read_prompt(
+    text: str,
+    streams: Mapping[str, Stream],
+    piece: Mapping[str, Callable[[int], str]],
+    special: Mapping[str, tuple[int, int, int]],
+    embedding_widths: Mapping[str, int] | None = None,
+) -> Prompt:
+    """Read the words of a prompt from what the host's tokenizer made of it.
+
+    Args:
+        text: the prompt as written, for messages and for the names of embeddings.
+        streams: per text encoder, chunks of (token number or embedding tensor, weight): ComfyUI's ``clip.tokenize``.
+        piece: per text encoder, the BPE piece of a token number: ``"photo"``, ``"realistic</w>"``.
+        special: per text encoder, its (start, end, pad) token numbers.
+        embedding_widths: per text encoder, the channels of its token vectors, where they are known: an embedding of
+            another width is refused.
+
+    Raises:
+        P2PError: the encoders disagree on where the tokens stand, or are not of CLIP's kind.
+    """
+    chunks = read_chunks(text, streams, special, embedding_widths or {})
+    first = next(iter(streams))
+    tokens = [token[first] for token in chunks.tokens]
+    groups = _word_groups(chunks.special, tokens, piece[first])
+    texts = _word_texts(text, [[tokens[place] for place in group] for group in groups], piece[first])
+    return Prompt(
+        text=text,
+        words=_numbered_words(texts, groups),
+        token_count=len(tokens),
+        token_keys=tuple(map(_token_key, chunks.special, chunks.tokens)),
+        chunk_length=chunks.length,
+        special=chunks.special,
+    )
+
+
+def _word_groups(
+    special: Sequence[Special | None], tokens: Sequence[Token], piece: Callable[[int], str]
+) -> list[tuple[int, ...]]:
+    """Token positions per word. A word may be cut in two by the end of a chunk."""
+    groups: list[tuple[int, ...]] = []
+    group: tuple[int, ...] = ()
+    for place, (kind, token) in enumerate(zip(special, tokens, strict=True)):
+        if kind is not None:
+            continue
+        if group and _embedding_source(tokens[group[-1]]) != _embedding_source(token):
+            groups.append(group)
+            group = ()
+        group += (place,)
+        if not is_embedding(token) and piece(token).endswith(END_OF_WORD):
+            groups.append(group)
+            group = ()
+    return [*groups, group] if group else groups
+
+
+def _embedding_source(token: Token) -> int | None:
+    """Which embedding a vector belongs to (all its vectors are slices of one tensor); None for a number."""
+    return token.untyped_storage().data_ptr() if is_embedding(token) else None
+
+
+def _word_texts(text: str, words: Sequence[Sequence[Token]], piece: Callable[[int], str]) -> list[str]:
+    """The text of every word, given its tokens. Embeddings are named after the prompt."""
+    names = [f"embedding:{name}" for name in _EMBEDDING_NAME.findall(text)]
+    embeddings = sum(is_embedding(word[0]) for word in words)
+    if len(names) != embeddings:  # the host left one out whose file it did not find: which one is not known
+        names = ["embedding"] * embeddings
+    remaining = iter(names)
+    return [
+        next(remaining) if is_embedding(word[0]) else readable_text([piece(token) for token in word]) for word in words
+    ]
+
+
+def _numbered_words(texts: Sequence[str], groups: Sequence[tuple[int, ...]]) -> tuple[Word, ...]:
+    seen: Counter[str] = Counter()
+    words = []
+    for text, positions in zip(texts, groups, strict=True):
+        seen[text.casefold()] += 1
+        words.append(Word(text, seen[text.casefold()], positions, is_punctuation(text)))
+    return tuple(words)
+
+
+def _token_key(kind: Special | None, token: Mapping[str, Token]) -> Hashable:
+    """What a token says, comparable between prompts: per encoder its number, or the content of its embedding."""
+    return kind or tuple((name, _digest(part) if is_embedding(part) else part) for name, part in token.items())
+
+
+def _digest(vector: torch.Tensor) -> str:
+    content = vector.detach().to(device="cpu", dtype=torch.float32).contiguous().numpy().tobytes()
+    return hashlib.sha256(content).hexdigest()
