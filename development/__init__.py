@@ -1,0 +1,1 @@
+"""The parts of ``dev.py``: the environment, the host, the server, the demo."""
