@@ -54,7 +54,10 @@ def demo(options: Namespace) -> int:
         arguments += ["--seeds", str(options.seeds), "--steps", str(options.steps)]
         if checkpoint:
             arguments += ["--checkpoint", checkpoint.name]
-        return run_inside(host, ["demo", *arguments])
+        code = run_inside(host, ["demo", *arguments])
+        if code and server.process.poll() is not None:
+            raise UserError(f"ComfyUI has ended; the end of its log:\n{end_of(server.log)}")
+        return code
 
 
 def serve(options: Namespace) -> int:

@@ -27,7 +27,12 @@ def main(program: str, arguments: list[str]) -> int:
 
         return pytest.main(arguments)
     load_pack()
-    return importlib.import_module(f"p2p.development.{program}").main(arguments)
+    errors = importlib.import_module("p2p.development.errors")
+    try:
+        return importlib.import_module(f"p2p.development.{program}").main(arguments)
+    except errors.UserError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
