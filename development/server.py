@@ -14,7 +14,7 @@ from pathlib import Path
 from . import paths, process_tree
 from .errors import UserError
 from .host import Host
-from .pack_link import hide_pack, show_pack
+from .pack_link import NAME, hide_pack, show_pack
 from .ports import ADDRESS, choose_port
 
 START_SECONDS = 300
@@ -55,6 +55,7 @@ def running_server(host: Host, options: ServerOptions) -> Iterator[Server]:
             try:
                 server = Server(f"http://{ADDRESS}:{port}", log_file, process)
                 wait_until_it_answers(server)
+                check_that_the_pack_is_loaded(log_file)
                 yield server
             finally:
                 process_tree.end(process)
@@ -101,6 +102,14 @@ def wait_until_it_answers(server: Server) -> None:
         time.sleep(0.2)
 
 
+def check_that_the_pack_is_loaded(log: Path) -> None:
+    """Say so when ComfyUI runs, but without the pack; its log tells why just before it says that."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines):
+        if "(IMPORT FAILED)" in line and NAME in line:
+            raise UserError(f"ComfyUI could not load the pack; its log says:\n{_indented(lines[:number])}")
+
+
 def answers(url: str) -> bool:
     """Tell whether the server is ready; no proxy is asked for an address of this machine."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -113,5 +122,8 @@ def answers(url: str) -> bool:
 
 def end_of(log: Path) -> str:
     """Return the last lines of the log."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return _indented(log.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
+def _indented(lines: list[str]) -> str:
     return "\n".join(f"  {line}" for line in lines[-LOG_LINES:])

@@ -104,6 +104,15 @@ def test_a_server_that_ends_shows_its_log(host, tmp_path):
     assert str(error.value).startswith("ComfyUI ended while it started")
 
 
+def test_a_pack_that_cannot_be_loaded_is_said(host, tmp_path):
+    report = f"print('the cause'); print('   0.1 seconds (IMPORT FAILED): /x/{pack_link.NAME}', flush=True)"
+    text = textwrap.dedent(ANSWERING).replace("port =", f"{report}\nport =")
+    options = server.ServerOptions(tmp_path / "base")
+    expected = r"could not load the pack.*\n  the cause$"
+    with pytest.raises(UserError, match=expected), server.running_server(host(text), options):
+        pass
+
+
 def test_a_server_that_hangs_is_given_up(host, tmp_path, monkeypatch):
     monkeypatch.setattr(server, "START_SECONDS", 0.1)
     options = server.ServerOptions(tmp_path / "base")
