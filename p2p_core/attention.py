@@ -3,15 +3,17 @@
 The rows of a batch are groups ``[source, target 1 … target n]``; tensors are (groups·(1+n), tokens, channels) with the
 attention heads inside the channels. ``operators`` has one entry per target, None for one that is not edited now.
 
-- Before the projections (``attn1_patch``, ``attn2_patch`` of the host): ``inject_self_attention`` and
-  ``edit_cross_attention_inputs``. Exact because the projections to q, k and v have no bias, so that mixing tokens
-  commutes with them. For steps in which every target needs one term only.
-- After the projections (a replaced attn2): ``edited_cross_attention``, for any step.
+- Before the projections (``attn1_patch``, ``attn2_patch`` of the host): ``inject_self_attention`` and ``first_term``.
+  Exact because the projections to q, k and v have no bias, so that mixing tokens commutes with them. For steps in which
+  every target needs one term only.
+- After the projections (a replaced attn2): ``first_term`` and ``own_term``, for any step, or both at once in
+  ``edited_cross_attention``.
 
 Nothing here waits for the device, and operators must already be on the device of the values, in their dtype.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from einops import einsum, rearrange, repeat
@@ -41,26 +43,67 @@ def inject_self_attention(
     return _from_source(hidden, injecting), _from_source(context, injecting), value
 
 
-def edit_cross_attention_inputs(
-    hidden: torch.Tensor, context: torch.Tensor, value: torch.Tensor, operators: Operators
+def first_term(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, operators: Operators
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cross-attention inputs that give the edited result in one ordinary attention call.
+    """Inputs of the attention call that gives every row's first term: inherited where there is one, else its own.
 
-    Args:
-        hidden: (rows, queries, channels), to be projected to q.
-        context: (rows, tokens, text channels), to be projected to k.
-        value: (rows, tokens, text channels), to be projected to v.
-        operators: per target; its terms must not be two (``has_two_terms``).
+    Where no operator has two terms this is the whole edit. It works before the projections (hidden states, text as
+    context, text as value) and after them (q, k, v), all (rows, tokens, channels).
 
     Returns:
-        (hidden, context, value); the same objects where nothing changes.
+        (q, k, v); the same objects where nothing changes.
 
     Raises:
-        P2PError: a target needs two terms, or the tokens are no multiple of the prompt's.
+        P2PError: the tokens are no multiple of the prompt's.
     """
-    if any(operator is not None and operator.has_two_terms for operator in operators):
-        raise P2PError("An edit of two terms cannot be made before the projections: use edited_cross_attention.")
-    return _first_term(hidden, context, value, operators)
+    if not any(operator is not None and operator.edits_cross_attention for operator in operators):
+        return q, k, v
+    values = _split(v, operators)
+    for row, operator in enumerate(operators, start=1):
+        if operator is not None and operator.inherit is not None:
+            values[row] = apply_to_values(operator.inherit, values[row])
+        elif operator is not None and operator.edits_cross_attention:
+            values[row] = _apply_own(operator, values[row])
+    inheriting = [operator is not None and operator.inherit is not None for operator in operators]
+    return _from_source(q, inheriting), _from_source(k, inheriting), _join(values)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnTerm:
+    """Inputs of the attention call that gives the second term, and where its result is to be added.
+
+    Attributes:
+        rows: numbers of the batch's rows, ascending.
+        q, k, v: (len(rows), tokens, channels), after the projections.
+    """
+
+    rows: list[int]
+    q: torch.Tensor
+    k: torch.Tensor
+    v: torch.Tensor
+
+    def add_to(self, output: torch.Tensor, term: torch.Tensor) -> torch.Tensor:
+        """The first terms of all rows, (all rows, queries, channels), plus this one's, (len(rows), queries, channels).
+
+        Row by row: an index of several rows would be copied to the device, and the host would wait for it.
+        """
+        sums = list(output)
+        for number, row_term in zip(self.rows, term, strict=True):
+            sums[number] = sums[number] + row_term
+        return torch.stack(sums)
+
+
+def own_term(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, operators: Operators) -> OwnTerm | None:
+    """What targets with two terms add from their own map: ``A_t · (own · V_t)``; None where no target has two."""
+    group_rows = 1 + len(operators)
+    of_row = [None, *operators] * (q.shape[0] // group_rows)
+    numbers = [number for number, operator in enumerate(of_row) if operator is not None and operator.has_two_terms]
+    if not numbers:
+        return None
+    values = [_apply_own(of_row[number], v[number : number + 1])[0] for number in numbers]
+    queries, keys = (torch.stack([tensor[number] for number in numbers]) for tensor in (q, k))
+    return OwnTerm(numbers, queries, keys, torch.stack(values))
 
 
 def edited_cross_attention(
@@ -68,8 +111,8 @@ def edited_cross_attention(
 ) -> torch.Tensor:
     """Cross-attention of all rows with the edits of this step.
 
-    One call of ``attend`` computes every row: unedited rows and sources as they are, edited targets with their first
-    term. A second call, of only the rows that need it, adds the targets' own maps.
+    One call of ``attend`` computes every row's first term. A second call, of only the rows that need it, adds the
+    targets' own maps.
 
     Args:
         attend: the host's kernel, ``attend(q, k, v)`` for any number of rows.
@@ -83,17 +126,9 @@ def edited_cross_attention(
     Raises:
         P2PError: the tokens are no multiple of the prompt's.
     """
-    first = attend(*_first_term(q, k, v, operators))
-    both = [row for row, operator in enumerate(operators, start=1) if operator is not None and operator.has_two_terms]
-    if not both:
-        return first
-    queries, keys, values = (_split(tensor, operators) for tensor in (q, k, v))
-    own_values = [_apply_own(operators[row - 1], values[row]) for row in both]
-    second = attend(_join([queries[row] for row in both]), _join([keys[row] for row in both]), _join(own_values))
-    outputs = _split(first, operators)
-    for row, term in zip(both, rearrange(second, "(g r) q c -> r g q c", r=len(both)), strict=True):
-        outputs[row] = outputs[row] + term
-    return _join(outputs)
+    output = attend(*first_term(q, k, v, operators))
+    own = own_term(q, k, v, operators)
+    return output if own is None else own.add_to(output, attend(own.q, own.k, own.v))
 
 
 def apply_to_values(matrix: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -131,22 +166,6 @@ def _copies(values: torch.Tensor, prompt_tokens: int) -> int:
             "between the text encoder and the sampler changed their number: connect the conditioning directly."
         )
     return tokens // prompt_tokens
-
-
-def _first_term(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, operators: Operators
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """q, k and v of the first term of every row: the inherited one where there is one, else the row's own."""
-    if not any(operator is not None and operator.edits_cross_attention for operator in operators):
-        return q, k, v
-    values = _split(v, operators)
-    for row, operator in enumerate(operators, start=1):
-        if operator is not None and operator.inherit is not None:
-            values[row] = apply_to_values(operator.inherit, values[row])
-        elif operator is not None and operator.edits_cross_attention:
-            values[row] = _apply_own(operator, values[row])
-    inheriting = [operator is not None and operator.inherit is not None for operator in operators]
-    return _from_source(q, inheriting), _from_source(k, inheriting), _join(values)
 
 
 def _from_source(tensor: torch.Tensor, taking: Sequence[bool]) -> torch.Tensor:

@@ -4,18 +4,21 @@ CLIP's tokenizer (Radford et al. 2021, ``simple_tokenizer.py``) writes every byt
 character and ends the last piece of a word with ``</w>``: ``"café"`` is the pieces ``"caf"``, ``"Ã©</w>"``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 
 END_OF_WORD = "</w>"
 
 
-def byte_of_character() -> dict[str, int]:
+@cache
+def byte_of_character() -> Mapping[str, int]:
     """The inverse of CLIP's byte-to-character table: printable bytes stand for themselves, the rest from U+0100 on."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     table = {chr(byte): byte for byte in printable}
     table.update({chr(256 + index): byte for index, byte in enumerate(others)})
-    return table
+    return MappingProxyType(table)
 
 
 def readable_text(pieces: Sequence[str]) -> str:

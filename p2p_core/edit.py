@@ -1,6 +1,6 @@
-"""How one target differs from its source: plain data: which attention is inherited, when, how strongly.
+"""How one target differs from its source, as plain data: which attention is inherited, when, how strongly.
 
-Hertz et al. 2022, section 3.2: *replace* (word swap), *refine* (adding a phrase) and *reweight* (fader control). All are
+Hertz et al. 2022, section 4: *replace* (word swap), *refine* (adding a phrase), *reweight* (fader control). All are
 one thing here: the target tokens that inherit their map, windows that say when, and scales per token.
 """
 
@@ -50,8 +50,10 @@ class Edit:
             return False
         if self.source == self.target:
             return True
-        windows = (self.self_window, self.cross_window, *(window for _, window in self.word_windows))
-        return all(window is None or window.is_empty for window in windows)
+        window_of = dict.fromkeys(self.inherits.nonzero().flatten().tolist(), self.cross_window)
+        for positions, window in self.word_windows:
+            window_of.update(dict.fromkeys(window_of.keys() & positions, window))
+        return all(window is None or window.is_empty for window in (self.self_window, *window_of.values()))
 
     def _joint_scales(self) -> Iterable[float]:
         """The scales of each token in each window, multiplied: 2 and then 0.5 is no scale."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .errors import P2PError
 
-_OCCURRENCE = re.compile(r"^(?P<phrase>.*\S)\s*#\s*(?P<number>\d+)$", re.DOTALL)
+_OCCURRENCE = re.compile(r"^(?P<phrase>.*?)\s*#\s*(?P<number>\d+)$", re.DOTALL)
 _ASCII_SYMBOLS = frozenset("$+<=>^`|~")  # punctuation to a reader, symbols to Unicode
 
 

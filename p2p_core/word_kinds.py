@@ -31,10 +31,3 @@ def kinds_of_words(words: Sequence[str], punctuation: Sequence[bool]) -> tuple[K
             kinds.append("head" if ends_phrase else "modifier")
             ends_phrase = False
     return tuple(reversed(kinds))
-
-
-def mismatch(source: Kind, target: Kind) -> int:
-    """How unlike two words are that one should take the place of the other: 0, 1 or 2."""
-    if source == target:
-        return 0
-    return 2 if "linking" in (source, target) else 1
