@@ -1,0 +1,256 @@
+"""Fused attention against the explicit maps, on any edits, prompts, windows, groups and repeats."""
+
+import math
+
+import pytest
+import torch
+from core_cases import (
+    TOKENIZER,
+    attend_with,
+    fold,
+    fractions,
+    groups_of_edits,
+    largest_difference,
+    repeated_tokens,
+)  # fmt: skip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from p2p.p2p_core import attention, naive
+from p2p.p2p_core.edit import refine, replace, reweight
+from p2p.p2p_core.errors import P2PError
+from p2p.p2p_core.operators import token_operators
+from p2p.p2p_core.windows import Window
+
+HEADS, CHANNELS, QUERIES = 2, 4, 6
+TOLERANCE = 1e-5
+ATTEND = attend_with(HEADS)
+ALWAYS, NEVER = Window(0, 1), Window(0, 0)
+CAT = TOKENIZER.read("a red cat")
+SWAP = replace(CAT, TOKENIZER.read("a red dog"), ALWAYS, ALWAYS)
+GROWN = refine(CAT, TOKENIZER.read("a fluffy red cat on the mat"), ALWAYS, None)
+FADER = reweight(replace(CAT, CAT, NEVER, None), "red", 3)
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def cross_inputs(edits, groups, repeats, seed=0):
+    """q, k, v as (groups·(1+n), heads, tokens, channels), tokens repeated to a common multiple of all prompts'."""
+    prompts = [edits[0].source, *(edit.target for edit in edits)]
+    tokens = repeats * math.lcm(*(prompt.token_count for prompt in prompts))
+    width = HEADS * CHANNELS
+    k, v = (
+        repeated_tokens(
+            [random(p.token_count, width, seed=seed + which + 2 * row) for row, p in enumerate(prompts * groups)],
+            tokens,
+        )
+        for which in (0, 1)
+    )
+    q = random(len(prompts) * groups, QUERIES, width, seed=seed + 1000)
+    return tuple(unfold(as_sampled(tensor, edits)) for tensor in (q, k, v))
+
+
+def as_sampled(tensor, edits):
+    """A target with the very prompt of its source and no edit that tells them apart is its source, row for row."""
+    tensor = tensor.clone()
+    by_row = tensor.unflatten(0, (-1, 1 + len(edits)))
+    for row, edit in enumerate(edits, start=1):
+        if edit.is_identity and edit.source == edit.target:
+            by_row[:, row] = by_row[:, 0]
+    return tensor
+
+
+def unfold(tensor):
+    rows, tokens, _ = tensor.shape
+    return tensor.reshape(rows, tokens, HEADS, CHANNELS).transpose(1, 2)
+
+
+def by_group(function, tensors, edits, progress):
+    rows = 1 + len(edits)
+    groups = zip(*(tensor.split(rows) for tensor in tensors), strict=True)
+    return torch.cat([function(*group, edits, progress) for group in groups])
+
+
+def operators_of(edits, progress):
+    return [token_operators(edit, progress) for edit in edits]
+
+
+@settings(max_examples=150)
+@given(groups_of_edits(), fractions, st.integers(1, 2), st.integers(1, 2), st.integers(0, 50))
+def test_cross_attention_equals_the_explicit_maps(edits, progress, groups, repeats, seed):
+    q, k, v = cross_inputs(edits, groups, repeats, seed)
+    expected = by_group(naive.cross_attention, (q, k, v), edits, progress)
+    found = attention.edited_cross_attention(ATTEND, fold(q), fold(k), fold(v), operators_of(edits, progress))
+    assert largest_difference(found, fold(expected)) < TOLERANCE
+
+
+@settings(max_examples=60)
+@given(groups_of_edits(), fractions, st.integers(1, 2))
+def test_self_attention_equals_the_explicit_maps(edits, progress, groups):
+    rows = groups * (1 + len(edits))
+    q, k, v = (as_sampled(random(rows, HEADS, QUERIES, CHANNELS, seed=seed), edits) for seed in range(3))
+    expected = by_group(naive.self_attention, (q, k, v), edits, progress)
+    injected = attention.inject_self_attention(fold(q), fold(k), fold(v), operators_of(edits, progress))
+    assert largest_difference(ATTEND(*injected), fold(expected)) < TOLERANCE
+
+
+@given(groups_of_edits(), fractions, st.integers(1, 2), st.integers(1, 2))
+def test_before_the_projections_equals_after_them(edits, progress, groups, repeats):
+    """The projections have no bias, so mixing tokens may come before them."""
+    operators = operators_of(edits, progress)
+    hidden, context, _ = (fold(tensor) for tensor in cross_inputs(edits, groups, repeats))
+    to_q, to_k, to_v = (random(8, 8, seed=seed) / 8**0.5 for seed in (3, 4, 5))
+    n, ctx, value = attention.first_term(hidden, context, context, operators)
+    found = ATTEND(n @ to_q, ctx @ to_k, value @ to_v)
+    q, k, v = hidden @ to_q, context @ to_k, context @ to_v
+    own = attention.own_term(q, k, v, operators)
+    assert (own is None) == (not any(operator is not None and operator.has_two_terms for operator in operators))
+    if own is not None:
+        found = own.add_to(found, ATTEND(own.q, own.k, own.v))
+    expected = attention.edited_cross_attention(ATTEND, q, k, v, operators)
+    assert largest_difference(found, expected) < TOLERANCE
+
+
+@settings(max_examples=60)
+@given(groups_of_edits(), fractions)
+def test_rows_without_an_edit_are_bit_equal_to_an_unpatched_run(edits, progress):
+    q, k, v = (fold(tensor) for tensor in cross_inputs(edits, 2, 1))
+    operators = operators_of(edits, progress)
+    plain = ATTEND(q, k, v)
+    found = attention.edited_cross_attention(ATTEND, q, k, v, operators)
+    rows = 1 + len(edits)
+    for row in range(2 * rows):
+        target = row % rows - 1
+        if target < 0 or operators[target] is None or not operators[target].edits_cross_attention:
+            assert torch.equal(found[row], plain[row])
+
+
+def test_nothing_to_do_returns_the_same_objects():
+    q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
+    identity = [token_operators(replace(CAT, CAT, ALWAYS, ALWAYS), 0)]
+    for function in (attention.first_term, attention.inject_self_attention):
+        assert all(new is old for new, old in zip(function(q, k, v, identity), (q, k, v), strict=True))
+    injecting = [token_operators(replace(CAT, SWAP.target, NEVER, ALWAYS), 0)]
+    assert attention.first_term(q, k, v, injecting)[2] is v
+
+
+class TestCost:
+    """How many rows the kernel is asked to compute."""
+
+    def rows_of_calls(self, edits, groups=1):
+        calls = []
+
+        def attend(q, k, v):
+            calls.append(q.shape[0])
+            return ATTEND(q, k, v)
+
+        q, k, v = (fold(tensor) for tensor in cross_inputs(edits, groups, 1))
+        attention.edited_cross_attention(attend, q, k, v, operators_of(edits, 0))
+        return calls
+
+    def test_one_term_is_one_call(self):
+        assert self.rows_of_calls([SWAP, FADER]) == [3]
+
+    def test_only_rows_of_two_terms_are_computed_twice(self):
+        assert self.rows_of_calls([SWAP, GROWN, FADER], groups=2) == [8, 2]
+
+
+class TestOnADevice:
+    def test_nothing_waits_for_the_device(self):
+        """Tensors on the meta device have no content: reading any of it raises."""
+        edits = [SWAP, GROWN, FADER]
+        q, k, v = (fold(tensor).to("meta") for tensor in cross_inputs(edits, 2, 1))
+        operators = [operator.to("meta", torch.float32) for operator in operators_of(edits, 0)]
+        assert attention.edited_cross_attention(ATTEND, q, k, v, operators).is_meta
+        assert attention.inject_self_attention(q, k, v, operators)[0].is_meta
+        assert attention.first_term(q[:3], k[:3], v[:3], [operators[0], operators[2]])[2].is_meta
+
+    @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 4e-3), (torch.bfloat16, 3e-2)])
+    def test_half_precision(self, dtype, tolerance):
+        edits = [SWAP, GROWN, FADER]
+        q, k, v = (fold(tensor).to(dtype) for tensor in cross_inputs(edits, 1, 1))
+        operators = [operator.to("cpu", dtype) for operator in operators_of(edits, 0)]
+        found = attention.edited_cross_attention(ATTEND, q, k, v, operators)
+        exact = attention.edited_cross_attention(ATTEND, q.float(), k.float(), v.float(), operators_of(edits, 0))
+        assert found.dtype == dtype
+        assert largest_difference(found, exact) < tolerance * exact.abs().max().item()
+
+
+def output(edits, progress=0.0, groups=1):
+    q, k, v = (fold(tensor) for tensor in cross_inputs(edits, groups, 1))
+    return attention.edited_cross_attention(ATTEND, q, k, v, operators_of(edits, progress))
+
+
+class TestMetamorphic:
+    """Two ways to say the same thing give the same picture."""
+
+    def test_a_scale_and_its_inverse(self):
+        there_and_back = reweight(reweight(GROWN, "red", 2.0), "red", 0.5)
+        assert torch.equal(output([there_and_back]), output([GROWN]))
+
+    def test_the_order_of_scales(self):
+        first = reweight(reweight(GROWN, "red", 3), "red cat", 0.5)
+        second = reweight(reweight(GROWN, "red cat", 0.5), "red", 3)
+        assert torch.equal(output([first]), output([second]))
+
+    def test_a_phrase_is_its_words(self):
+        first, second = reweight(GROWN, "red cat", 3), reweight(reweight(GROWN, "red", 3), "cat", 3)
+        assert torch.equal(output([first]), output([second]))
+
+    @pytest.mark.parametrize("progress", [0, 0.25, 0.5, 0.75])
+    def test_a_scale_window_split_in_two(self, progress):
+        whole = reweight(GROWN, "red", 3, Window(0, 0.75))
+        halves = reweight(reweight(GROWN, "red", 3, Window(0, 0.5)), "red", 3, Window(0.5, 0.75))
+        assert torch.equal(output([whole], progress), output([halves], progress))
+
+    def test_a_word_window_equal_to_the_cross_window(self):
+        window = Window(0, 0.5)
+        for progress in (0.25, 0.5):
+            plain = refine(CAT, GROWN.target, window, None)
+            said_twice = refine(CAT, GROWN.target, window, None, (("cat", window),))
+            assert torch.equal(output([plain], progress), output([said_twice], progress))
+
+    def test_refine_equals_replace_where_no_word_is_replaced(self):
+        assert torch.equal(output([GROWN]), output([replace(CAT, GROWN.target, ALWAYS, None)]))
+
+    def test_there_and_back_again(self):
+        """a → b → a is the identity on all tokens of words with as many tokens, and on the structure."""
+        back = replace(SWAP.target, CAT, ALWAYS, None)
+        assert torch.equal(SWAP.alignment.mapper @ back.alignment.mapper, torch.eye(CAT.token_count))
+
+    def test_a_pure_swap_ignores_the_target_layout(self):
+        """Its maps are all the source's, so the target's own queries and keys do not matter."""
+        q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
+        other = q.clone()
+        other[1] = random(*q[1].shape, seed=9)
+        found = [attention.edited_cross_attention(ATTEND, each, k, v, operators_of([SWAP], 0)) for each in (q, other)]
+        assert torch.equal(*found)
+
+    def test_targets_do_not_see_each_other(self):
+        q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP, GROWN, FADER], 1, 1))
+        together = attention.edited_cross_attention(ATTEND, q, k, v, operators_of([SWAP, GROWN, FADER], 0))
+        for row, edit in enumerate([SWAP, GROWN, FADER], start=1):
+            alone = attention.edited_cross_attention(
+                ATTEND, *(tensor[[0, row]] for tensor in (q, k, v)), operators_of([edit], 0)
+            )
+            assert largest_difference(alone[1], together[row]) < 1e-6
+
+    def test_groups_do_not_see_each_other(self):
+        both = output([SWAP, GROWN], groups=2)
+        q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP, GROWN], 2, 1))
+        second = attention.edited_cross_attention(ATTEND, q[3:], k[3:], v[3:], operators_of([SWAP, GROWN], 0))
+        assert largest_difference(second, both[3:]) < 1e-6
+
+    def test_an_edit_is_linear_in_its_scale(self):
+        low, middle, high = (output([reweight(GROWN, "red", scale)]) for scale in (-1, 1, 3))
+        assert largest_difference((low + high) / 2, middle) < TOLERANCE
+        assert largest_difference(low, high) > 0.1
+
+
+def test_a_changed_number_of_tokens_is_refused():
+    q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
+    with pytest.raises(P2PError, match="has 11 tokens, which is no multiple of the 12 of its prompt"):
+        attention.edited_cross_attention(ATTEND, q, k[:, :11], v[:, :11], operators_of([SWAP], 0))
+    with pytest.raises(P2PError, match="no multiple of the 12"):
+        attention.first_term(q, k[:, :11], v[:, :11], operators_of([FADER], 0))
