@@ -13,17 +13,10 @@ Graph = dict[str, dict]
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same in every run of a demo. Both loaders give MODEL, CLIP and VAE in this order."""
+    """What is the same in every run of a demo."""
 
     steps: int
     checkpoint: str | None = None
-
-    @property
-    def loader(self) -> dict:
-        """Return the node that loads the model."""
-        if self.checkpoint:
-            return {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": self.checkpoint}}
-        return {"class_type": MINI_MODEL, "inputs": {}}
 
     @property
     def size(self) -> int:
@@ -87,8 +80,14 @@ def link(graph: Graph, identity: str, name: str) -> str:
 
 def _filled(graph: Graph, batch: Batch, settings: Settings) -> Graph:
     graph = copy.deepcopy(graph)
-    graph[find(graph, MINI_MODEL)].update(settings.loader)
+    if settings.checkpoint:
+        graph[find(graph, MINI_MODEL)] = _checkpoint_loader(settings.checkpoint)
     size = {"width": settings.size, "height": settings.size, "batch_size": batch.rows}
     graph[find(graph, "EmptyLatentImage")]["inputs"].update(size)
     graph[sampler(graph)]["inputs"].update(seed=batch.seed, steps=settings.steps)
     return graph
+
+
+def _checkpoint_loader(name: str) -> dict:
+    """Return the node that can take the mini model's place: it gives MODEL, CLIP and VAE in the same order."""
+    return {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": name}}
