@@ -1,0 +1,1 @@
+"""Everything that makes the weights; nothing here is needed to use them."""

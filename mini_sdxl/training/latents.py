@@ -1,0 +1,56 @@
+"""The denoiser's training set: encoded scenes with their captions, drawn once and kept in one file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .checkpoint import Progress
+from .scenes import Studio
+from .text import Tokens
+
+SHAPES = {"square": (128, 128), "wide": (96, 160), "tall": (160, 96)}
+SHARES = {"square": 0.84, "wide": 0.08, "tall": 0.08}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All scenes of one shape: latents (n, 4, h, w) fp16 in model space, token numbers (n, 2, 77), end positions."""
+
+    latents: torch.Tensor
+    numbers: torch.Tensor
+    ends: torch.Tensor
+
+
+@torch.no_grad()
+def make(studio: Studio, encoder, tokenizer, count: int, path: Path, device: torch.device) -> None:
+    """Draws and encodes ``count`` scenes; writes the latents, the captions as numbers and the vocabulary."""
+    if path.exists():
+        return
+    drawn = {}
+    progress = Progress("latents", count)
+    done = 0
+    for seed, (shape, (height, width)) in enumerate(SHAPES.items()):
+        rng = np.random.default_rng(2000 + seed)
+        latents, captions = [], []
+        for _ in range(max(1, int(count * SHARES[shape]) // 64)):
+            scenes = [studio.compose(rng, height, width) for _ in range(64)]
+            images = torch.from_numpy(np.stack([studio.draw(scene, rng)[0] for scene in scenes]))
+            images = images.to(device).permute(0, 3, 1, 2).float() / 255
+            latents.append(encoder(images.contiguous(memory_format=torch.channels_last)).half().cpu())
+            captions += [scene.caption for scene in scenes]
+            done += 64
+            progress.update(done, latents[-1].float().std())
+        drawn[shape] = (torch.cat(latents).contiguous(), captions)
+    tokens = Tokens(tokenizer, sorted({text for _, captions in drawn.values() for text in captions}))
+    shelves = {}
+    for shape, (latents, captions) in drawn.items():
+        known = {text: tokens(text) for text in set(captions)}
+        shelves[shape] = {
+            "latents": latents,
+            "numbers": torch.stack([known[text][0] for text in captions]),
+            "ends": torch.tensor([known[text][1] for text in captions]),
+        }
+    empty, end = tokens("")
+    torch.save({"vocabulary": tokens.vocabulary, "empty": empty, "empty_end": end, "shelves": shelves}, path)

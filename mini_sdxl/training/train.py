@@ -1,0 +1,107 @@
+"""Reproduces the weights of the embedded model and of its judge from nothing. Every stage resumes where it stopped.
+
+python -m mini_sdxl.training.train --comfyui DIR --icons DIR --folder DIR
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+STAGES = ("autoencoder", "latents", "denoiser", "judge", "export")
+
+
+@dataclass(frozen=True)
+class Plan:
+    icons: Path
+    folder: Path
+    output: Path
+    device: torch.device
+    autoencoder_steps: int
+    scenes: int
+    denoiser_steps: int
+    judge_steps: int
+
+
+def load_host(comfyui: Path, device: torch.device) -> None:
+    """Makes ``comfy`` importable, in the mode the device asks for."""
+    sys.path.insert(0, str(comfyui))
+    sys.argv = [sys.argv[0], "--use-pytorch-cross-attention", *(["--cpu"] if device.type == "cpu" else [])]
+    import comfy.options
+
+    comfy.options.enable_args_parsing()
+
+
+def autoencoder(plan: Plan) -> None:
+    from .scenes import Studio
+    from .train_autoencoder import train
+
+    train(Studio(plan.icons), plan.folder, plan.autoencoder_steps, plan.device)
+
+
+def latents(plan: Plan) -> None:
+    from ..autoencoder import encoder
+    from . import latents as stage
+    from .scenes import Studio
+
+    network = encoder()
+    network.load_state_dict(torch.load(plan.folder / "autoencoder.pt", weights_only=True)["encoder"])
+    network.to(plan.device, memory_format=torch.channels_last)
+    import comfy.sdxl_clip
+
+    tokenizer = comfy.sdxl_clip.SDXLTokenizer()
+    stage.make(Studio(plan.icons), network, tokenizer, plan.scenes, plan.folder / "latents.pt", plan.device)
+
+
+def denoiser(plan: Plan) -> None:
+    from .train_denoiser import train
+
+    train(plan.folder / "latents.pt", plan.folder, plan.denoiser_steps, plan.device)
+
+
+def judge(plan: Plan) -> None:
+    from .scenes import Studio
+    from .train_judge import train
+
+    train(Studio(plan.icons), plan.folder, plan.judge_steps, plan.device)
+
+
+def export(plan: Plan) -> None:
+    from .export import write
+
+    write(plan.folder, plan.output)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--comfyui", type=Path, required=True, help="a ComfyUI checkout")
+    parser.add_argument("--icons", type=Path, required=True, help="the unpacked npm package emoji-datasource-google")
+    parser.add_argument("--folder", type=Path, required=True, help="where checkpoints are kept")
+    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent.parent / "weights")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--autoencoder-steps", type=int, default=2600)
+    parser.add_argument("--scenes", type=int, default=28000)
+    parser.add_argument("--denoiser-steps", type=int, default=9000)
+    parser.add_argument("--judge-steps", type=int, default=2500)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    options = parser.parse_args()
+    plan = Plan(
+        options.icons,
+        options.folder,
+        options.output,
+        torch.device(options.device),
+        options.autoencoder_steps,
+        options.scenes,
+        options.denoiser_steps,
+        options.judge_steps,
+    )
+    load_host(options.comfyui, plan.device)
+    for stage in STAGES:
+        if stage in options.stages:
+            globals()[stage](plan)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Source and targets as one conditioning, so that their rows travel through the model together."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ...p2p_core.edit import Controller
+from ...p2p_core.errors import P2PError
+from .text import PROMPT_KEY
+
+GROUP_KEY = "p2p_group"  # in a conditioning entry's dictionary: the Group whose rows it holds
+
+_NAMES = {
+    "control": "a ControlNet",
+    "area": "an area",
+    "mask": "a mask",
+    "start_percent": "a timestep range",
+    "end_percent": "a timestep range",
+    "strength": "a strength",
+    "hooks": "hooks",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Marks a conditioning entry whose rows are ``[source, target 1 … target n]`` of a controller."""
+
+    controller: Controller
+
+    @property
+    def rows(self) -> int:
+        return 1 + len(self.controller.edits)
+
+
+@dataclass(frozen=True, eq=False)
+class EntryEdits:
+    """One conditioning entry of the source, those of the targets that go with it, and how they differ."""
+
+    source: list
+    targets: tuple[list, ...]
+    controller: Controller
+
+
+@dataclass(frozen=True, eq=False)
+class EditedConditioning:
+    """P2P_CONTROLLER: the edits with the conditioning they belong to.
+
+    ``unedited`` are entries of the source that no prompt was stamped on: they apply to every row alike.
+    """
+
+    entries: tuple[EntryEdits, ...]
+    unedited: tuple[list, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return 1 + len(self.entries[0].targets)
+
+
+def merged(conditioning: EditedConditioning) -> list:
+    """CONDITIONING with one row per prompt, everything else set on the source or a target kept."""
+    return [*(_merged_entry(entry) for entry in conditioning.entries), *conditioning.unedited]
+
+
+def _merged_entry(entry: EntryEdits) -> list:
+    parts = [entry.source, *entry.targets]
+    _refuse_different_encoders(parts)
+    extras: dict = {}
+    for part in parts:
+        _add_extras(extras, part[1])
+    pooled = [part[1].get("pooled_output") for part in parts]
+    if all(torch.is_tensor(vector) for vector in pooled):
+        extras["pooled_output"] = torch.cat(pooled)
+    extras[GROUP_KEY] = Group(entry.controller)
+    return [torch.cat(_of_one_length([part[0] for part in parts])), extras]
+
+
+def _refuse_different_encoders(parts: Sequence[list]) -> None:
+    widths = {part[0].shape[-1] for part in parts}
+    if len(widths) > 1:
+        raise P2PError(
+            f"Source and target were encoded by different text encoders ({', '.join(map(str, sorted(widths)))} "
+            "channels): connect the same CLIP to both P2P Text Encode nodes."
+        )
+
+
+def _of_one_length(conds: list[torch.Tensor]) -> list[torch.Tensor]:
+    """(1, tokens, channels) each, repeated to a common length: repeated keys leave attention as it is."""
+    length = math.lcm(*(cond.shape[1] for cond in conds))
+    return [cond.repeat(1, length // cond.shape[1], 1) for cond in conds]
+
+
+def _add_extras(extras: dict, added: dict) -> None:
+    for key, value in added.items():
+        if key in (PROMPT_KEY, "pooled_output"):
+            continue
+        if key in extras and not _same(extras[key], value):
+            raise P2PError(
+                f"Source and target conditioning have {_NAMES.get(key, repr(key))} that differ. Their rows are "
+                "sampled together and can have one only: set it on one of them, or after P2P Apply on its positive."
+            )
+        extras[key] = value
+
+
+def _same(first, second) -> bool:
+    if first is second:
+        return True
+    if torch.is_tensor(first) and torch.is_tensor(second):
+        return first.shape == second.shape and bool(torch.equal(first, second))
+    if hasattr(first, "control_model") and hasattr(second, "control_model"):
+        return _same_control(first, second)
+    return type(first) is type(second) and not torch.is_tensor(first) and bool(first == second)
+
+
+def _same_control(first, second) -> bool:
+    """Two copies of one ControlNet with the same hint, strength and range, as two apply nodes make them."""
+    settings = ("strength", "timestep_percent_range", "strength_type", "global_average_pooling")
+    return (
+        first.control_model is second.control_model
+        and all(getattr(first, name, None) == getattr(second, name, None) for name in settings)
+        and _same(first.cond_hint_original, second.cond_hint_original)
+        and _same(first.previous_controlnet, second.previous_controlnet)
+    )

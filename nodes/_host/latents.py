@@ -1,0 +1,26 @@
+"""The user's latent with a row for every prompt of the group."""
+
+import torch
+
+from ...p2p_core.errors import P2PError
+
+_PER_ROW = ("noise_mask",)
+
+
+def expanded(latent: dict, rows: int) -> dict:
+    """Batch k becomes k groups of ``rows``: ``[source, targets …] · k``, each group with the noise of its batch index.
+
+    Raises:
+        P2PError: the latent is not a batch of pictures.
+    """
+    samples = latent["samples"]
+    if getattr(samples, "is_nested", False) or samples.ndim != 4:
+        raise P2PError("The latent is not a batch of pictures (4 dimensions): Prompt-to-Prompt edits SDXL images only.")
+    count = samples.shape[0]
+    indices = latent.get("batch_index", range(count))
+    result = {**latent, "samples": samples.repeat_interleave(rows, 0)}
+    result["batch_index"] = [index for index in indices for _ in range(rows)]
+    for key in _PER_ROW:
+        if torch.is_tensor(latent.get(key)) and latent[key].shape[0] == count > 1:
+            result[key] = latent[key].repeat_interleave(rows, 0)
+    return result

@@ -1,0 +1,34 @@
+"""Progress of sampling from noise levels: the host's own percent, that of ControlNet's and timestep ranges."""
+
+from collections.abc import Sequence
+
+import torch
+
+_HALVINGS = 24  # 6e-8, far below the distance of two of SDXL's 1000 noise levels
+
+
+def progress_of(model_sampling, sigmas: torch.Tensor) -> tuple[float, ...]:
+    """0 at the highest noise of the model, 1 at none. One value per noise level.
+
+    It does not depend on how many steps there are, where sampling starts (denoise) or where it was split.
+    """
+    return tuple(_percent(model_sampling, sigma) for sigma in sigmas.tolist())
+
+
+def _percent(model_sampling, sigma: float) -> float:
+    """The inverse of ``percent_to_sigma``, which falls monotonically."""
+    low, high = 0.0, 1.0
+    if sigma <= 0:
+        return 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if float(model_sampling.percent_to_sigma(middle)) > sigma * (1 + 1e-6):
+            low = middle
+        else:
+            high = middle
+    return low if low < 1e-6 else high
+
+
+def step_at(sigmas: Sequence[float], sigma: float) -> int:
+    """The step whose start has this noise level, or the one before it."""
+    return max((index for index, start in enumerate(sigmas) if start >= sigma * (1 - 1e-6)), default=0)

@@ -1,0 +1,28 @@
+"""What differs between versions of ComfyUI, probed by behaviour. Each probe says which versions it is for."""
+
+import dataclasses
+from collections.abc import Callable
+
+from comfy_api.latest import io
+
+SEARCH_ALIASES = ["prompt to prompt", "p2p", "prompt2prompt", "cross attention control", "attention", "edit prompt"]
+
+
+def schema(**fields) -> io.Schema:
+    """``io.Schema`` of this pack's nodes without the fields this host does not know.
+
+    ``search_aliases`` came with ComfyUI 0.11.0 (January 2026); before, an unknown field is a TypeError.
+    """
+    fields.setdefault("search_aliases", SEARCH_ALIASES)
+    known = {field.name for field in dataclasses.fields(io.Schema)}
+    return io.Schema(category="prompt-to-prompt", **{name: value for name, value in fields.items() if name in known})
+
+
+def outside_compiled_graph(function: Callable) -> Callable:
+    """Keeps a patch out of torch.compile's graph, which would freeze the step it was traced at.
+
+    TorchCompileModel drops the guards on transformer_options since ComfyUI 0.8.0 (January 2026).
+    """
+    import torch
+
+    return torch.compiler.disable(function)

@@ -1,0 +1,42 @@
+"""Everything a stock sampler needs to sample source and targets together."""
+
+from comfy_api.latest import io
+
+from ._host.conditioning import merged
+from ._host.install import with_edits
+from ._host.latents import expanded
+from ._host.versions import schema
+from .types import ControllerType
+
+
+class P2PApply(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PApply",
+            display_name="P2P Apply",
+            description="Connect its four outputs to any sampler. The result is a batch: for each picture of the "
+            "latent first the source, then the edited picture, from the same noise.",
+            inputs=[
+                io.Model.Input("model", tooltip="An SDXL-family model, with any LoRA, IP-Adapter or other patches."),
+                ControllerType.Input("controller", tooltip="How the target follows the source."),
+                io.Conditioning.Input("negative", tooltip="The negative prompt; it is the same for all pictures."),
+                io.Latent.Input("latent", tooltip="The latent to sample. A batch: several sources, an edit of each."),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The model with the edits, for the sampler."),
+                io.Conditioning.Output(
+                    display_name="positive",
+                    tooltip="Source and targets as one positive. ControlNet can be applied to it too.",
+                ),
+                io.Conditioning.Output(display_name="negative", tooltip="The negative prompt, unchanged."),
+                io.Latent.Output(display_name="latent", tooltip="The latent with one row per prompt, same noise each."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model, controller, negative, latent):
+        return io.NodeOutput(with_edits(model), merged(controller), negative, expanded(latent, controller.rows))
+
+
+NODES = [P2PApply]

@@ -1,0 +1,5 @@
+"""The pack's own socket types."""
+
+from comfy_api.latest import io
+
+ControllerType = io.Custom("P2P_CONTROLLER")
