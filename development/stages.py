@@ -24,8 +24,8 @@ def stage(title: str) -> Iterator[None]:
     _print(f"  {title} ".ljust(WIDTH, "."), end=" ")
     try:
         yield
-    except BaseException:
-        _print("failed")
+    except BaseException as problem:
+        _print("stopped" if isinstance(problem, KeyboardInterrupt) else "failed")
         raise
     _print(f"{time.monotonic() - begun:.1f} s")
 
