@@ -13,11 +13,10 @@ from pathlib import Path
 from . import missing_extensions, paths, pins
 from .errors import UserError
 from .file_lock import file_lock
-from .setup_failures import no_space
 from .stages import run, stage
 
 STAMP = "p2p-environment.json"
-NEEDED_BYTES = 4 * 1024**3
+NEEDED_BYTES = 3 * 1024**3
 UNFINISHED = {"unfinished": True}
 
 
@@ -94,25 +93,27 @@ def _replace_by_empty(made_of: dict | None) -> None:
             raise UserError(f"{folder} was not made by dev.py: rename or remove it, then start again.")
         if Path(sys.prefix).resolve() == folder.resolve():
             raise UserError("The environment must be made anew, but this is its own Python: run deactivate first.")
-    if shutil.disk_usage(paths.ROOT).free < NEEDED_BYTES:
-        raise no_space()
     with stage("virtual environment"):
         if folder.exists():
             shutil.rmtree(folder)
+        _check_space()
         folder.mkdir(parents=True, exist_ok=True)
         write_stamp(folder, UNFINISHED)
         _make_empty_environment(folder)
 
 
+def _check_space() -> None:
+    """Refuse early what would fail late; a torch with CUDA needs more than this, which shows when the disk is full."""
+    free = shutil.disk_usage(paths.ROOT).free
+    if free < NEEDED_BYTES:
+        gigabytes = f"{free / 1024**3:.1f} GB are free for {paths.ENVIRONMENT}"
+        raise UserError(f"There is no space: {gigabytes}, and at least {NEEDED_BYTES // 1024**3} GB are needed.")
+
+
 def _make_empty_environment(folder: Path) -> None:
-    try:
-        venv.EnvBuilder(with_pip=False, symlinks=sys.platform != "win32").create(folder)
-        run([str(paths.environment_python()), "-m", "ensurepip", "--default-pip"], "Installing pip")
-    except (UserError, OSError, ImportError) as error:
-        raise UserError(
-            "This Python cannot make virtual environments with pip "
-            f"(on Debian and Ubuntu install python3-venv): {error}"
-        ) from error
+    venv.EnvBuilder(with_pip=False, symlinks=sys.platform != "win32").create(folder)
+    purpose = "Installing pip in the environment (on Debian and Ubuntu it needs the package python3-venv)"
+    run([str(paths.environment_python()), "-m", "ensurepip", "--default-pip"], purpose)
 
 
 def _install_packages() -> None:

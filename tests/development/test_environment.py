@@ -116,7 +116,7 @@ def test_an_environment_of_someone_else_is_left_alone(sandbox):
 
 def test_a_full_disk_is_said_before_anything_is_made(sandbox, monkeypatch):
     monkeypatch.setattr(environment, "NEEDED_BYTES", 1 << 62)
-    with pytest.raises(UserError, match="disk is full"):
+    with pytest.raises(UserError, match="There is no space"):
         environment.ensure_environment()
     assert sandbox == []
 

@@ -106,7 +106,7 @@ def test_report_has_every_key_and_its_pictures(full_report, tmp_path):
         assert all((tmp_path / image).is_file() for image in edit["images"])
 
 
-def test_the_figures_are_those_the_issue_names():
+def test_every_measure_is_there_for_both_arms():
     measures = ("seconds", "success", "mask_iou", "centroid_px", "background_psnr")
     assert set(FIGURES) == {f"{measure}_{arm}" for measure in measures for arm in ("plain", "p2p")}
 
