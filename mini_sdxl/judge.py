@@ -6,6 +6,7 @@ pictures of two objects. Its accuracy on scenes it never saw is in ``README.md``
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -16,7 +17,6 @@ from torch.nn import functional as F
 from .vocabulary import BACKGROUNDS, COLOURS, OBJECTS
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "judge.safetensors"
-OBJECT_CLASSES = 1 + len(OBJECTS)  # 0: no object
 COLOUR_CLASSES = 1 + len(COLOURS)  # 0: the object's natural colours
 
 
@@ -25,7 +25,7 @@ class Verdict:
     """What is seen in b pictures of h × w pixels.
 
     Attributes:
-        object_probability: (b, objects), shares of the objects' pixels.
+        object_probability: (b, objects), sums to 1; two objects in a picture share it.
         colour_probability: (b, colours), within the objects' pixels; the rest to 1 is "natural colours".
         background_probability: (b, backgrounds).
         mask: (b, h, w) in 0..1, probability that a pixel belongs to an object.
@@ -45,10 +45,21 @@ def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class Network(nn.Module):
-    """A U-shaped network: (b, 3, h, w) in 0..1 to pixel labels at half the resolution and picture labels."""
+class Labels(NamedTuple):
+    """Logits. Per pixel at half the resolution: inside an object (b, h/2, w/2), which one (b, objects, h/2, w/2), its
+    colour (b, 1+colours, h/2, w/2). Per picture: background (b, n), which objects are there (b, objects)."""
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96)):
+    inside: torch.Tensor
+    objects: torch.Tensor
+    colours: torch.Tensor
+    background: torch.Tensor
+    present: torch.Tensor
+
+
+class Network(nn.Module):
+    """A U-shaped network: (b, 3, h, w) in 0..1 to ``Labels``."""
+
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 128)):
         super().__init__()
         before = (3, *widths[:-1])
         self.down = nn.ModuleList(
@@ -57,22 +68,22 @@ class Network(nn.Module):
         self.deep = nn.Sequential(_block(widths[-1], widths[-1]), _block(widths[-1], widths[-1]))
         pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.up = nn.ModuleList(_block(low + skip, skip) for low, skip in pairs)
-        self.pixels = nn.Conv2d(widths[0], OBJECT_CLASSES + COLOUR_CLASSES, 1)
-        self.picture = nn.Linear(2 * widths[-1], len(BACKGROUNDS))
+        self.pixels = nn.Conv2d(widths[0], 1 + len(OBJECTS) + COLOUR_CLASSES, 1)
+        self.picture = nn.Linear(2 * widths[-1], len(BACKGROUNDS) + len(OBJECTS))
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Logits: objects (b, 1+objects, h/2, w/2), colours (b, 1+colours, h/2, w/2), backgrounds (b, n)."""
+    def forward(self, x: torch.Tensor) -> Labels:
         x = x * 2 - 1
         skips = []
         for stage in self.down:
             x = stage(x)
             skips.append(x)
         x = self.deep(x)
-        background = self.picture(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))
+        picture = self.picture(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))
         for stage, skip in zip(self.up, skips[-2::-1], strict=True):
             x = stage(torch.cat([F.interpolate(x, size=skip.shape[-2:], mode="nearest"), skip], 1))
-        pixels = self.pixels(x)
-        return pixels[:, :OBJECT_CLASSES], pixels[:, OBJECT_CLASSES:], background
+        inside, objects, colours = self.pixels(x).split([1, len(OBJECTS), COLOUR_CLASSES], 1)
+        background, present = picture.split([len(BACKGROUNDS), len(OBJECTS)], 1)
+        return Labels(inside[:, 0], objects, colours, background, present)
 
 
 class Judge:
@@ -84,18 +95,21 @@ class Judge:
         """What ``images`` (b, h, w, 3) in 0..1 show; height and width are multiples of 16."""
         device = next(self.network.parameters()).device
         x = rearrange(images, "b h w c -> b c h w").to(device, torch.float32)
-        objects, colours, backgrounds = self.network(x)
-        objects = F.interpolate(objects, size=x.shape[-2:], mode="bilinear", align_corners=False).softmax(1)
-        colours = F.interpolate(colours, size=x.shape[-2:], mode="bilinear", align_corners=False).softmax(1)
-        mask = 1 - objects[:, 0]
-        total = mask.sum((1, 2))[:, None].clamp(min=1e-6)
+        labels = self.network(x)
+        mask = _enlarged(labels.inside[:, None], x).sigmoid()
+        colours = _enlarged(labels.colours, x).softmax(1)
+        total = mask.sum((2, 3)).clamp(min=1e-6)
         return Verdict(
-            object_probability=objects[:, 1:].sum((2, 3)) / total,
-            colour_probability=(colours * mask[:, None]).sum((2, 3))[:, 1:] / total,
-            background_probability=backgrounds.softmax(1),
-            mask=mask,
-            object_masks=objects[:, 1:],
+            object_probability=labels.present.softmax(1),
+            colour_probability=(colours * mask).sum((2, 3))[:, 1:] / total,
+            background_probability=labels.background.softmax(1),
+            mask=mask[:, 0],
+            object_masks=mask * _enlarged(labels.objects, x).softmax(1),
         )
+
+
+def _enlarged(logits: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(logits, size=picture.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def load_judge(weights: Path = WEIGHTS, device: torch.device | str = "cpu") -> Judge:

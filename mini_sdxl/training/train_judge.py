@@ -89,14 +89,18 @@ def degrade(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 def loss_of(network: Network, batch: Labelled, rng: np.random.Generator, device: torch.device) -> torch.Tensor:
     pictures = degrade(batch.pictures.float() / 255, rng).to(device, memory_format=torch.channels_last)
-    objects, colours, backgrounds = network(pictures)
+    labels = network(pictures)
     wanted = batch.objects.long().to(device)
+    colours = batch.colours.long().to(device)
     inside = (wanted > 0).float()
-    coloured = F.cross_entropy(colours, batch.colours.long().to(device), reduction="none")
+    which = F.cross_entropy(labels.objects, (wanted - 1).clamp(min=0), reduction="none")
+    coloured = F.cross_entropy(labels.colours, colours, reduction="none")
+    present = F.one_hot(wanted, 1 + len(OBJECTS)).amax((1, 2))[:, 1:].float()
     return (
-        F.cross_entropy(objects, wanted)
-        + (coloured * inside).sum() / inside.sum()
-        + 0.3 * F.cross_entropy(backgrounds, batch.backgrounds.to(device))
+        F.cross_entropy(labels.present, present / present.sum(1, keepdim=True))
+        + F.binary_cross_entropy_with_logits(labels.inside, inside)
+        + ((0.5 * which + coloured) * inside).sum() / inside.sum()
+        + 0.3 * F.cross_entropy(labels.background, batch.backgrounds.to(device))
     )
 
 
@@ -123,7 +127,7 @@ def train(studio: Studio, folder: Path, steps: int, device: torch.device) -> Non
     torch.manual_seed(2)
     networks = load_autoencoder(folder, device)
     network = Network().to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / 100, 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
     )
