@@ -17,7 +17,7 @@ from .host import Host
 from .pack_link import NAME, hide_pack, show_pack
 from .ports import ADDRESS, choose_port
 
-START_SECONDS = 300
+START_SECONDS = 600
 LOG_LINES = 30
 
 
