@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 
 def write(folder: Path, output: Path) -> None:
@@ -30,6 +30,36 @@ def model_state(folder: Path) -> dict[str, torch.Tensor]:
         for key, value in autoencoder[part].items():
             state[f"taesd_{part}.{key}"] = _half(value)
     return state
+
+
+def initialise_from(weights: Path, networks: torch.nn.Module, vocabulary: list[int]) -> None:
+    """Starts denoiser and text encoders from a written file instead of from nothing."""
+    state = load_file(weights)
+    if state["vocabulary"].tolist() != vocabulary:
+        raise ValueError(f"{weights} was trained on other words than the captions at hand: train from nothing.")
+    loaded = {}
+    for key, value in state.items():
+        part, _, rest = key.partition(".")
+        if part == "denoiser":
+            loaded[f"0.{rest}"] = value.float()
+        elif part in ("clip_l", "clip_g"):
+            loaded[f"1.{part}.transformer.{rest}"] = value.float()
+    missing, unexpected = networks.load_state_dict(loaded, strict=False)
+    if unexpected or any(not key.endswith("logit_scale") for key in missing if key.startswith("1.")):
+        raise ValueError(f"{weights} holds another model: {[*unexpected, *missing][:3]}.")
+
+
+def autoencoder_of(weights: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """The encoder and decoder of a written file, as the autoencoder's checkpoint holds them."""
+    state = load_file(weights)
+    return {
+        part: {
+            key.removeprefix(f"taesd_{part}."): value.float()
+            for key, value in state.items()
+            if key.startswith(f"taesd_{part}.")
+        }
+        for part in ("encoder", "decoder")
+    }
 
 
 def _half(value: torch.Tensor) -> torch.Tensor:

@@ -23,6 +23,7 @@ class Plan:
     scenes: int
     denoiser_steps: int
     judge_steps: int
+    initial: Path | None
 
 
 def load_host(comfyui: Path, device: torch.device) -> None:
@@ -35,6 +36,14 @@ def load_host(comfyui: Path, device: torch.device) -> None:
 
 
 def autoencoder(plan: Plan) -> None:
+    path = plan.folder / "autoencoder.pt"
+    if plan.initial is not None and not path.exists():
+        from .export import autoencoder_of
+
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        torch.save(autoencoder_of(plan.initial), path)
+    if plan.initial is not None:
+        return
     from .scenes import Studio
     from .train_autoencoder import train
 
@@ -58,7 +67,7 @@ def latents(plan: Plan) -> None:
 def denoiser(plan: Plan) -> None:
     from .train_denoiser import train
 
-    train(plan.folder / "latents.pt", plan.folder, plan.denoiser_steps, plan.device)
+    train(plan.folder / "latents.pt", plan.folder, plan.denoiser_steps, plan.device, plan.initial)
 
 
 def judge(plan: Plan) -> None:
@@ -82,9 +91,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent.parent / "weights")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--autoencoder-steps", type=int, default=2600)
-    parser.add_argument("--scenes", type=int, default=28000)
-    parser.add_argument("--denoiser-steps", type=int, default=9000)
-    parser.add_argument("--judge-steps", type=int, default=2500)
+    parser.add_argument("--scenes", type=int, default=24000)
+    parser.add_argument("--denoiser-steps", type=int, default=6800)
+    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument(
+        "--initial", type=Path, help="go on from these weights: keeps their autoencoder, trains the denoiser further"
+    )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     options = parser.parse_args()
     plan = Plan(
@@ -96,6 +108,7 @@ def main() -> None:
         options.scenes,
         options.denoiser_steps,
         options.judge_steps,
+        options.initial,
     )
     load_host(options.comfyui, plan.device)
     for stage in STAGES:

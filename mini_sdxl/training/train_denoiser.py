@@ -13,6 +13,7 @@ from torch import nn
 
 from ..architecture import denoiser, text_encoders
 from .checkpoint import Checkpoint, Progress
+from .export import initialise_from
 from .precision import autocast
 from .text import Tokens, encode, initialise, prepare_for_training
 
@@ -121,11 +122,14 @@ def rate(step: int, steps: int) -> float:
     return min((step + 1) / 200, cosine)
 
 
-def train(data_file: Path, folder: Path, steps: int, device: torch.device) -> None:
+def train(data_file: Path, folder: Path, steps: int, device: torch.device, initial: Path | None = None) -> None:
+    """Trains to ``steps``, from the checkpoint in ``folder`` if there is one, else from the weights ``initial``."""
     data = torch.load(data_file, weights_only=True)
     networks = new_networks(data["vocabulary"], device)
     networks.base.diffusion_model.to(memory_format=torch.channels_last)
     modules = networks.modules()
+    if initial is not None:
+        initialise_from(initial, modules, data["vocabulary"])
     average = copy.deepcopy(modules)
     parameters = [p for p in modules.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
