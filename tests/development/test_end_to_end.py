@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from p2p.development import demo
 from p2p.development.edits import EDITS
 from p2p.development.host import Host
@@ -15,11 +16,14 @@ COMFYUI = os.environ.get("P2P_COMFYUI")
 pytestmark = pytest.mark.skipif(not COMFYUI, reason="P2P_COMFYUI is not set: run it with dev.py test")
 
 
-def test_one_edit_through_the_server(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_one_edit_through_the_server(device, tmp_path, monkeypatch, capsys):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
     monkeypatch.setattr(demo, "EDITS", EDITS[:1])
     output = tmp_path / "output"
     output.mkdir()
-    options = ServerOptions(tmp_path / "server", cpu=True)
+    options = ServerOptions(tmp_path / "server", cpu=device == "cpu")
     with running_server(Host(Path(COMFYUI), Path(sys.executable)), options) as server:
         assert demo.main(["--url", server.url, "--output", str(output), "--seeds", "2", "--steps", "4"]) == 0
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
