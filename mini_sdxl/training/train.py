@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--autoencoder-steps", type=int, default=2600)
     parser.add_argument("--scenes", type=int, default=24000)
-    parser.add_argument("--denoiser-steps", type=int, default=6800)
+    parser.add_argument("--denoiser-steps", type=int, default=5800)
     parser.add_argument("--judge-steps", type=int, default=1500)
     parser.add_argument(
         "--initial", type=Path, help="go on from these weights: keeps their autoencoder, trains the denoiser further"
