@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "example_workflows" / "word_swap.json"
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-READY = "window.app?.extensionManager && window.LiteGraph?.registered_node_types.P2PApply"
+READY = "!!(window.app?.extensionManager && window.LiteGraph?.registered_node_types.P2PApply)"
 RUN = """new Promise((done) => {
   for (const name of ['execution_success', 'execution_error'])
     app.api.addEventListener(name, (event) => done([name, JSON.stringify(event.detail)]));
