@@ -1,6 +1,5 @@
 """The embedded model in ComfyUI's own classes: SDXL's structure, small (see ``README.md`` here for the figures)."""
 
-import comfy.ops
 import comfy.sd
 import comfy.sdxl_clip
 import comfy.supported_models
