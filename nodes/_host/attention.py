@@ -52,15 +52,18 @@ def cross_attention_replacement(run: Run, previous, host_attention):
 
 
 def _edit_chunks(run: Run, edit, q, k, v, options):
-    """``edit`` on the rows of every chunk that is edited now; the other rows as they are."""
+    """``edit`` on the rows of every chunk that is edited now; a tensor that no edit changes stays the same object."""
     found = run.operators_of_chunks(v, options)
     if not any(found):
         return q, k, v
-    parts = [
-        part if operators is None else edit(*part, operators)
-        for part, operators in zip(zip(*(t.chunk(len(found)) for t in (q, k, v)), strict=True), found, strict=True)
+    before = list(zip(*(tensor.chunk(len(found)) for tensor in (q, k, v)), strict=True))
+    after = [
+        part if operators is None else edit(*part, operators) for part, operators in zip(before, found, strict=True)
     ]
-    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return tuple(
+        tensor if all(new is old for new, old in zip(edited, parts, strict=True)) else torch.cat(edited)
+        for tensor, edited, parts in zip((q, k, v), zip(*after, strict=True), zip(*before, strict=True), strict=True)
+    )
 
 
 def _is_coarse(run: Run, options: dict) -> bool:

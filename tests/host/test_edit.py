@@ -60,7 +60,7 @@ def test_two_terms_leave_the_source_alone(tiny):
     plain = sample(model, rows_of(text(clip, SOURCE), text(clip, TARGET)), plain_text(clip, ""), two_rows())
     assert torch.equal(edited[0], plain[0])
     one_term = sample(*applied(model, clip, replace_controller(clip)))
-    assert relative(edited[1], one_term[1]) > 2e-5  # one word of seven, in two of four steps
+    assert not torch.equal(edited[1], one_term[1])  # how much: test_against_maps, "word window"
 
 
 def test_a_model_without_its_positive_is_refused(tiny):

@@ -114,7 +114,7 @@ class TestWindows:
         model, positive, negative, latent = inputs
         half = sample(*inputs, steps=6, start_step=0, last_step=3, force_full_denoise=False)
         rest = sample(model, positive, negative, {**latent, "samples": half}, steps=6, start_step=3, disable_noise=True)
-        assert relative(rest, whole) < 1e-5
+        assert relative(rest, whole) < 1e-6
 
     def test_denoise_starts_inside_the_schedule(self, tiny):
         """At denoise 0.5 progress starts at one half: a window up to 0.4 has passed."""
@@ -142,14 +142,14 @@ class TestShapesAndTypes:
         controller = replace_controller(clip)
         together = sample(*applied(model, clip, controller, empty_latent(batch=3)))
         latent = {**empty_latent(batch=1), "batch_index": [2]}
-        assert relative(sample(*applied(model, clip, controller, latent)), together[4:6]) < 2e-5
+        assert relative(sample(*applied(model, clip, controller, latent)), together[4:6]) < 5e-6
 
-    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-    def test_half_precision_is_near_full(self, dtype):
+    @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 0.003), (torch.bfloat16, 0.015)])
+    def test_half_precision_is_near_full(self, dtype, tolerance):
         half, full = tiny_sdxl(dtype), tiny_sdxl()
         edited, _ = edit_and_plain(half, steps=2)
         expected, plain = edit_and_plain(full, steps=2)
-        assert relative(edited[1], expected[1]) < 0.05
+        assert relative(edited[1], expected[1]) < tolerance
         assert relative(edited[1], expected[1]) < relative(plain[1], expected[1])
 
 

@@ -20,8 +20,8 @@ def same_prompts(tiny):
 def test_invariant_5_rows_of_a_group_get_the_same_noise(tiny, sampler):
     """Source and target of the same prompt can differ by nothing but noise."""
     samples = sample(*same_prompts(tiny), sampler=sampler, steps=4)
-    assert relative(samples[1], samples[0]) < 1e-5
-    assert relative(samples[3], samples[2]) < 1e-5
+    assert relative(samples[1], samples[0]) < 1e-6
+    assert relative(samples[3], samples[2]) < 1e-6
     assert relative(samples[2], samples[0]) > 1e-2
 
 
@@ -30,7 +30,7 @@ def test_invariant_2_sources_are_what_the_seed_gives_alone(tiny, sampler):
     model, clip, _ = tiny
     edited = sample(*applied(model, clip, replace_controller(clip), empty_latent(batch=2)), sampler=sampler)
     alone = sample(model, text(clip, SOURCE), plain_text(clip, ""), empty_latent(batch=2), sampler=sampler)
-    assert relative(edited[0::2], alone) < 2e-4
+    assert relative(edited[0::2], alone) < 1e-5
 
 
 @pytest.mark.parametrize("sampler", ["euler_ancestral", "dpmpp_2m_sde", "dpmpp_sde", "lcm", "sa_solver"])
