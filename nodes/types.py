@@ -3,3 +3,4 @@
 from comfy_api.latest import io
 
 ControllerType = io.Custom("P2P_CONTROLLER")
+AttentionType = io.Custom("P2P_ATTENTION")

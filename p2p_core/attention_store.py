@@ -1,0 +1,131 @@
+"""What each word looks at: what was asked for, what a run recorded, and the handle that travels between nodes.
+
+The maps are those of ``AttentionStore`` in the published code (Hertz et al. 2022): the mean over heads and layers, in
+place of every layer's own. They come from ``SDPA(q, k, W)`` with W (tokens × words) an indicator matrix.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from .errors import P2PError
+from .windows import Window
+
+Prompts = Literal["positive", "negative", "both"]
+Grids = Literal["coarse", "medium", "all"]
+Side = Literal["positive", "negative"]
+
+
+@dataclass(frozen=True)
+class AttentionRequest:
+    """What a user wants to see.
+
+    Attributes:
+        words: phrases as typed; empty for every word of the prompt.
+        prompts: of which prompts.
+        grids: the largest query grids that count towards the mean.
+        window: the part of sampling that is recorded, in progress.
+        keep_steps: every recorded step by itself, in place of their mean.
+        self_maps: self-attention too, which refines the maps (``RowMaps.self_map``).
+    """
+
+    words: tuple[str, ...]
+    prompts: Prompts
+    grids: Grids
+    window: Window
+    keep_steps: bool
+    self_maps: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class RowMaps:
+    """The maps of one row of the batch and one prompt.
+
+    Attributes:
+        row: of the latent batch, from 0.
+        prompt: its text.
+        side: whether it is the positive or the negative prompt.
+        role: ``"source"``, ``"target 1"``, … or ``""`` in a run without an edit.
+        words: labels: ``"cat"``, ``"dog#2"`` where a word occurs several times, or the phrase as it was typed.
+        maps: (steps kept or 1, words, grid height, grid width) float16 on the CPU. The probability, averaged over
+            heads and layers, that a place looks at the word (summed over its tokens): 0 to 1, or beyond where an edit
+            scales it.
+        self_map: (height, width, height, width) float16 on the CPU: the probability that the place of the first two
+            axes looks at that of the last two, averaged over steps, heads and layers of one grid; None where it was not
+            recorded. The grid may be another than that of ``maps``.
+    """
+
+    row: int
+    prompt: str
+    side: Side
+    role: str
+    words: tuple[str, ...]
+    maps: torch.Tensor
+    self_map: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionRecord:
+    """What one run recorded.
+
+    Attributes:
+        rows: by row of the batch; a row has several where it has several prompts.
+        progress: of the steps kept, ascending; the mean of the recorded steps' where they were not kept.
+    """
+
+    rows: tuple[RowMaps, ...]
+    progress: tuple[float, ...]
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the latent batch."""
+        return 1 + max((maps.row for maps in self.rows), default=-1)
+
+    def tensors(self) -> Iterator[torch.Tensor]:
+        for row in self.rows:
+            yield row.maps
+            if row.self_map is not None:
+                yield row.self_map
+
+
+class AttentionStore:
+    """The handle that a node gives out before sampling and a run fills. It is told apart by identity.
+
+    Attributes:
+        request: what is to be recorded.
+        record: None until a run has filled it. A run replaces it as a whole and never changes one it gave.
+    """
+
+    def __init__(self, request: AttentionRequest, record: AttentionRecord | None = None) -> None:
+        self.request = request
+        self.record = record
+
+    def __deepcopy__(self, memo: dict) -> "AttentionStore":
+        """The same object: ComfyUI copies the options of a model with all that they hold."""
+        return self
+
+    def recorded(self) -> AttentionRecord:
+        """The record of the last run.
+
+        Raises:
+            P2PError: no run has filled the store, or none that recorded a step.
+        """
+        if self.record is None:
+            raise P2PError(
+                "The attention store is empty. Connect the model output of P2P Attention Store to the sampler whose "
+                "picture you connect here. If it is connected, the sampler's result came from the cache: change the "
+                "seed and run again."
+            )
+        if not self.record.rows:
+            raise P2PError(
+                "The attention store recorded nothing: no step of the run lies in its window, or none of its prompts "
+                "has words. Widen start and end in P2P Attention Store."
+            )
+        return self.record
+
+    def get_ram_usage(self) -> int:
+        """Bytes of the record, for the host's cache that weighs outputs by their memory."""
+        tensors = () if self.record is None else self.record.tensors()
+        return sum(tensor.nelement() * tensor.element_size() for tensor in tensors)
