@@ -4,8 +4,9 @@ from comfy_api.latest import io
 
 from ..p2p_core.edit import replace
 from ..p2p_core.errors import P2PError
+from ..p2p_core.grammar import parse_word_windows
 from ..p2p_core.prompt import Prompt
-from ..p2p_core.windows import Window, parse_word_windows
+from ..p2p_core.windows import Window
 from ._host.versions import schema
 from .pairing import edited_conditioning
 from .types import ControllerType

@@ -6,13 +6,12 @@ are therefore cut into the units that CLIP never joins (runs of letters, single 
 
 import difflib
 import itertools
-import re
 import unicodedata
 from collections.abc import Sequence
 
 from .errors import P2PError
 
-_OCCURRENCE = re.compile(r"^(?P<phrase>.*?)\s*#\s*(?P<number>\d+)$", re.DOTALL)
+_MOST_DIGITS = 9  # of an occurrence: longer ones are no number of words, and Python refuses to read very long ones
 _ASCII_SYMBOLS = frozenset("$+<=>^`|~")  # punctuation to a reader, symbols to Unicode
 
 
@@ -30,12 +29,12 @@ def _units(text: str) -> tuple[str, ...]:
     return tuple(unit for unit in units if not is_punctuation(unit))
 
 
-def _split_occurrence(phrase: str) -> tuple[str, int | None]:
+def split_occurrence(phrase: str) -> tuple[str, int | None]:
     """``"dog#2"`` is (``"dog"``, 2); without a number it is (``"dog"``, None)."""
-    numbered = _OCCURRENCE.match(phrase.strip())
-    if numbered is None:
-        return phrase.strip(), None
-    return numbered["phrase"], int(numbered["number"])
+    wanted, mark, number = (part.strip() for part in phrase.rpartition("#"))
+    if mark and number.isdecimal() and len(number) <= _MOST_DIGITS:
+        return wanted, int(number)
+    return phrase.strip(), None
 
 
 def _spans(words: Sequence[str], phrase: str) -> list[range]:
@@ -72,7 +71,7 @@ def find_phrase(words: Sequence[str], phrase: str, prompt: str) -> tuple[range, 
     Raises:
         P2PError: the phrase is not there, or not that often.
     """
-    wanted, number = _split_occurrence(phrase)
+    wanted, number = split_occurrence(phrase)
     if not _units(wanted):
         raise P2PError(f'"{phrase}" names no word. {_words_there(words, prompt)}')
     spans = _spans(words, wanted)

@@ -6,13 +6,9 @@ instead: ``paper_window`` translates.)
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 from .errors import P2PError
-
-_NUMBER = r"\d+(?:\.\d*)?|\.\d+"
-_BOUNDS = re.compile(rf"^(?:(?P<start>{_NUMBER})\s*-\s*)?(?P<end>{_NUMBER})$")
 
 
 @dataclass(frozen=True)
@@ -40,30 +36,6 @@ class Window:
     def contains(self, progress: float) -> bool:
         """Whether a step that starts at this progress is edited."""
         return self.start <= progress < self.end or (progress >= 1 and self.end == 1 and not self.is_empty)
-
-
-def parse_word_windows(text: str) -> tuple[tuple[str, Window], ...]:
-    """Read ``dog: 0-0.4`` entries, one a line or separated by commas; ``dog: 0.4`` means ``0-0.4``.
-
-    Returns:
-        (word or phrase, window) in the order they are written.
-
-    Raises:
-        P2PError: an entry without a word or without bounds.
-    """
-    entries = (entry.strip() for entry in re.split(r"[\n,]", text))
-    return tuple(_parse_entry(entry) for entry in entries if entry)
-
-
-def _parse_entry(entry: str) -> tuple[str, Window]:
-    phrase, _, bounds = (part.strip() for part in entry.rpartition(":"))  # embedding:name: 0-0.4 has two colons
-    numbers = _BOUNDS.match(bounds)
-    if not phrase or numbers is None:
-        raise P2PError(f'"{entry}" is not a window of a word: write "word: start-end", such as "dog: 0-0.4".')
-    try:
-        return phrase, Window(float(numbers["start"] or 0), float(numbers["end"]))
-    except P2PError as error:
-        raise P2PError(f'In "{entry}": {error}') from error
 
 
 def paper_window(bounds: float | tuple[float, float], steps: int) -> Window:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from p2p.p2p_core.errors import P2PError
-from p2p.p2p_core.windows import Window, paper_self_window, paper_window, parse_word_windows
+from p2p.p2p_core.windows import Window, paper_self_window, paper_window
 
 fractions = st.one_of(st.floats(0, 1), st.sampled_from([0, 0.2, 0.4, 0.5, 0.8, 1]))
 
@@ -61,38 +61,3 @@ def test_a_window_is_half_open_but_lasts_to_the_very_end():
 def test_bad_windows(start, end, message):
     with pytest.raises(P2PError, match=message):
         Window(start, end)
-
-
-def test_word_windows_are_read_in_order():
-    text = "dog: 0-0.4, red cat: .5\n\n embedding:style: 0.2 - 1 ,dog#2:1"
-    assert parse_word_windows(text) == (
-        ("dog", Window(0, 0.4)),
-        ("red cat", Window(0, 0.5)),
-        ("embedding:style", Window(0.2, 1)),
-        ("dog#2", Window(0, 1)),
-    )
-    assert parse_word_windows(" \n") == ()
-
-
-@pytest.mark.parametrize(("text", "message"), [
-    ("dog", '"dog" is not a window of a word: write "word: start-end"'),
-    ("dog:", '"dog:" is not a window'),
-    (": 0.4", '": 0.4" is not a window'),
-    ("dog: 0-", "is not a window"),
-    ("dog: -0.5", "is not a window"),
-    ("dog: soon", "is not a window"),
-    ("cat: 0.5, dog: 0-4", 'In "dog: 0-4": .*4.0 is outside'),
-    ("dog: 0.5-0.2", 'In "dog: 0.5-0.2": .*starts after its end'),
-])  # fmt: skip
-def test_bad_word_windows(text, message):
-    with pytest.raises(P2PError, match=message):
-        parse_word_windows(text)
-
-
-@given(st.text(alphabet="dog:0.4-, \n#é", max_size=20))
-def test_any_text_is_read_or_refused(text):
-    try:
-        entries = parse_word_windows(text)
-    except P2PError:
-        return
-    assert all(phrase and isinstance(window, Window) for phrase, window in entries)
