@@ -1,0 +1,77 @@
+"""Where the host keeps files: its output folder with its numbering, and files that a user may choose."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import folder_paths
+
+from ...p2p_core.errors import P2PError
+
+_FOLDERS = {"input": folder_paths.get_input_directory, "output": folder_paths.get_output_directory}
+_OUTPUT_MARK = " [output]"  # the host's own way to name a file of another folder than input
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file to write, and what the browser is told about it."""
+
+    path: Path
+    subfolder: str
+
+    @property
+    def for_browser(self) -> dict[str, str]:
+        return {"filename": self.path.name, "subfolder": self.subfolder, "type": "output"}
+
+
+def new_output_file(prefix: str, suffix: str) -> NewFile:
+    """The next free name ``prefix_00001_suffix`` in the output folder, as the host's own save nodes count.
+
+    Raises:
+        P2PError: a prefix without a name, or one that leaves the output folder.
+    """
+    if not prefix.strip() or prefix.strip().endswith(("/", "\\")) or "\0" in prefix:
+        raise P2PError(f'The filename_prefix "{prefix}" names no file: write one such as "attention/maps".')
+    try:
+        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+            prefix.strip(), folder_paths.get_output_directory()
+        )
+    except OSError as error:
+        raise P2PError(f'No folder for the filename_prefix "{prefix}" can be made: {error}.') from error
+    except Exception as error:  # the host raises the base class, or ValueError for another drive
+        raise P2PError(
+            f'The filename_prefix "{prefix}" leaves the output folder: write one inside it, such as "attention/maps".'
+        ) from error
+    return NewFile(Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder)
+
+
+def choosable_files(suffix: str) -> list[str]:
+    """Files of that suffix in the input folder, and those in the output folder marked ``[output]``."""
+    names: list[str] = []
+    for kind, folder in _FOLDERS.items():
+        root = Path(folder())
+        mark = _OUTPUT_MARK if kind == "output" else ""
+        found = (Path(parent) / name for parent, _, files in os.walk(root) for name in files if name.endswith(suffix))
+        names += sorted(path.relative_to(root).as_posix() + mark for path in found)
+    return names
+
+
+def chosen_file(name: str, suffix: str) -> Path:
+    """The file that a user chose.
+
+    Raises:
+        P2PError: a name without the suffix, outside the input and output folders, or of no file.
+    """
+    kind = "output" if name.endswith(_OUTPUT_MARK.strip()) else "input"
+    plain = (
+        name.removesuffix(_OUTPUT_MARK.strip()).strip() if kind == "output" else name.removesuffix("[input]").strip()
+    )
+    if not plain.endswith(suffix) or "\0" in plain:
+        raise P2PError(f'"{name}" is no file of attention maps: choose one whose name ends in {suffix}.')
+    root = Path(os.path.realpath(_FOLDERS[kind]()))
+    path = Path(os.path.realpath(root / plain.replace("\\", "/")))
+    if not path.is_relative_to(root):
+        raise P2PError(f'"{name}" is outside the {kind} folder: move the file there and choose it.')
+    if not path.is_file():
+        raise P2PError(f'There is no file "{plain}" in the {kind} folder: choose another one.')
+    return path

@@ -1,0 +1,101 @@
+"""Recorded attention saved and loaded, to compare and reuse it."""
+
+import hashlib
+
+from comfy_api.latest import io
+
+from ..p2p_core.attention_files import load_attention, save_attention
+from ..p2p_core.errors import P2PError
+from ._host.files import choosable_files, chosen_file, new_output_file
+from ._host.versions import schema
+from .types import AttentionType
+
+PACK_VERSION = "0.1.0"
+SUFFIX = ".attention.safetensors"
+
+
+class P2PSaveAttention(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PSaveAttention",
+            display_name="P2P Save Attention",
+            description="Saves what P2P Attention Store recorded, with its words, to look at it again later.",
+            is_output_node=True,
+            inputs=[
+                AttentionType.Input("attention", tooltip="From P2P Attention Store."),
+                io.Latent.Input(
+                    "latent",
+                    tooltip="The latent output of the sampler whose attention is recorded: it makes the saving wait "
+                    "for the sampling. It is not saved.",
+                ),
+                io.String.Input(
+                    "filename_prefix",
+                    default="attention/maps",
+                    tooltip="The beginning of the file's name in the output folder; folders and %date% patterns work "
+                    "as in Save Image.",
+                ),
+            ],
+            outputs=[],
+        )
+
+    @classmethod
+    def execute(cls, attention, latent, filename_prefix="attention/maps"):
+        attention.recorded()
+        file = new_output_file(filename_prefix, SUFFIX)
+        save_attention(attention, file.path, PACK_VERSION)
+        return io.NodeOutput(ui={"attention": [file.for_browser]})
+
+
+class P2PLoadAttention(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PLoadAttention",
+            display_name="P2P Load Attention",
+            description="Loads attention that P2P Save Attention saved, for P2P Attention Maps.",
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=choosable_files(SUFFIX),
+                    tooltip=f"A file *{SUFFIX} of the input folder, or of the output folder, marked [output].",
+                )
+            ],
+            outputs=[
+                AttentionType.Output(
+                    display_name="attention",
+                    tooltip="For P2P Attention Maps, with the pictures it was recorded with, or others of the same "
+                    "number.",
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file):
+        try:
+            chosen_file(file, SUFFIX)
+        except P2PError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file):
+        try:
+            with chosen_file(file, SUFFIX).open("rb") as opened:
+                return _digest(opened)
+        except (OSError, P2PError):
+            return ""  # executing says what is wrong
+
+    @classmethod
+    def execute(cls, file):
+        return io.NodeOutput(load_attention(chosen_file(file, SUFFIX)))
+
+
+def _digest(opened) -> str:
+    digest = hashlib.sha256()
+    while piece := opened.read(2**20):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+NODES = [P2PSaveAttention, P2PLoadAttention]
