@@ -46,8 +46,18 @@ def initialised(module: torch.nn.Module, seed: int) -> torch.nn.Module:
     return module
 
 
-def _text_config(width: int) -> dict:
+def text_config(width: int) -> dict:
     return {"hidden_size": width, "intermediate_size": 2 * width, "num_attention_heads": 2, "num_hidden_layers": 3}
+
+
+@torch.inference_mode()
+def tiny_clip() -> comfy.sd.CLIP:
+    """SDXL's two text encoders, small."""
+    target = comfy.supported_models_base.ClipTarget(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel)
+    options = {"clip_l_model_config": text_config(LOW), "clip_g_model_config": text_config(HIGH)}
+    clip = comfy.sd.CLIP(target, model_options={**options, "dtype": torch.float32})
+    initialised(clip.cond_stage_model, 1)
+    return clip
 
 
 @torch.inference_mode()
@@ -60,9 +70,6 @@ def tiny_sdxl(dtype: torch.dtype = torch.float32):
     initialised(base.diffusion_model, 0)
     base.diffusion_model.out[2].weight.mul_(0.2)
     model = comfy.model_patcher.ModelPatcher(base, load_device=cpu, offload_device=cpu)
-    target = comfy.supported_models_base.ClipTarget(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel)
-    options = {"clip_l_model_config": _text_config(LOW), "clip_g_model_config": _text_config(HIGH)}
-    clip = comfy.sd.CLIP(target, model_options={**options, "dtype": torch.float32})
-    initialised(clip.cond_stage_model, 1)
+    clip = tiny_clip()
     vae = comfy.sd.VAE(sd=initialised(TAESD(), 2).state_dict())
     return model, clip, vae
