@@ -6,44 +6,86 @@ Every edit is linear in the columns of the attention maps, so it can act on V in
                   =  A_s · (inherit · V_t)  +  A_t · (own · V_t)
 
 M is the mapper of the alignment, a (target tokens,) is 1 where a token inherits at this step, e (target tokens,) the
-product of its scales. Operators are made before sampling, one per different state of the windows.
+product of its scales. Tokens that are moved have a pair of such terms of their own, whose result is put elsewhere.
+Operators are made before sampling, one per different state of the windows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from einops import einsum
 
-from .edit import Edit
+from .edit import Edit, Grids, SelfMode
+from .placement import Placement
+
+
+class SelfEdit(NamedTuple):
+    """How self-attention is edited at one step, and at which grids."""
+
+    mode: SelfMode
+    grids: Grids
+
+
+@dataclass(frozen=True, eq=False)
+class MovedTokens:
+    """The terms of the tokens that one placement moves. At least one of ``inherit`` and ``own`` is there.
+
+    Attributes:
+        placement: where their attention goes.
+        inherit, own: as in ``TokenOperators``, zero for all other tokens.
+        inherited_word: (source tokens,), the columns of the source's map that make up the word; None where none do.
+        own_word: (target tokens,), the same of the target's own map. Both are without scales: they say where it is.
+    """
+
+    placement: Placement
+    inherit: torch.Tensor | None
+    own: torch.Tensor | None
+    inherited_word: torch.Tensor | None
+    own_word: torch.Tensor | None
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> "MovedTokens":
+        tensors = (self.inherit, self.own, self.inherited_word, self.own_word)
+        return MovedTokens(self.placement, *(_placed(tensor, device, dtype) for tensor in tensors))
 
 
 @dataclass(frozen=True, eq=False)
 class TokenOperators:
-    """What one target row does to its values at one step. At least one of the two operators is there.
+    """What one target row does to its values at one step. ``inherit``, ``own`` or both are there.
 
     Attributes:
         inherit: (source tokens, target tokens), M·diag(a·e), for the source's map; None where that term vanishes.
         own: (target tokens,), (1−a)·e, for the target's own map; None where that term vanishes.
-        inject_self_attention: whether self-attention takes the source's map.
+        self_attention: how self-attention is edited; None where it is not.
         edits_cross_attention: False where only self-attention is edited (``own`` is then all ones).
+        moved: the terms of tokens that are not where they were; they are zero in ``inherit`` and ``own``.
     """
 
     inherit: torch.Tensor | None
     own: torch.Tensor | None
-    inject_self_attention: bool
+    self_attention: SelfEdit | None
     edits_cross_attention: bool = True
+    moved: tuple[MovedTokens, ...] = ()
 
     @property
-    def has_two_terms(self) -> bool:
-        """Whether cross-attention needs the source's map and the target's own: two attention calls."""
-        return self.inherit is not None and self.own is not None
+    def has_further_terms(self) -> bool:
+        """Whether cross-attention needs more than one call: the source's map and the target's own, or moves."""
+        return bool(self.moved) or (self.inherit is not None and self.own is not None)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> "TokenOperators":
         """The same operators beside the values they will act on."""
-        inherit = None if self.inherit is None else self.inherit.to(device, dtype)
-        own = None if self.own is None else self.own.to(device, dtype)
-        return TokenOperators(inherit, own, self.inject_self_attention, self.edits_cross_attention)
+        return TokenOperators(
+            _placed(self.inherit, device, dtype),
+            _placed(self.own, device, dtype),
+            self.self_attention,
+            self.edits_cross_attention,
+            tuple(tokens.to(device, dtype) for tokens in self.moved),
+        )
+
+
+def _placed(tensor: torch.Tensor | None, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor | None:
+    return None if tensor is None else tensor.to(device, dtype)
 
 
 @dataclass(frozen=True)
@@ -53,6 +95,7 @@ class _State:
     cross: bool
     words: tuple[bool, ...]
     scales: tuple[bool, ...]
+    moves: tuple[bool, ...]
     self_attention: bool
 
 
@@ -73,6 +116,7 @@ def _state(edit: Edit, progress: float) -> _State:
         cross=edit.cross_window.contains(progress),
         words=tuple(window.contains(progress) for _, window in edit.word_windows),
         scales=tuple(window.contains(progress) for _, _, window in edit.scales),
+        moves=tuple(window.contains(progress) for _, _, window in edit.moves),
         self_attention=edit.self_window is not None and edit.self_window.contains(progress),
     )
 
@@ -80,20 +124,58 @@ def _state(edit: Edit, progress: float) -> _State:
 def _operators_of_state(edit: Edit, state: _State) -> TokenOperators | None:
     if edit.is_identity:
         return None
-    inheriting = _inheriting(edit, state)
-    scale = _scale(edit, state)
-    inherit = einsum(edit.alignment.mapper, inheriting * scale, "s t, t -> s t")
-    own = (1 - inheriting) * scale
-    edits_cross_attention = bool(inherit.any()) or not bool((own == 1).all())
+    inheriting, scale = _inheriting(edit, state), _scale(edit, state)
+    placed = _tokens_by_placement(edit, state)
+    staying = 1 - sum(placed.values(), torch.zeros_like(scale))
+    inherit, own = _terms(edit, inheriting, scale * staying)
+    edits_cross_attention = bool(placed) or inherit is not None or own is None or not bool((own == 1).all())
     if not edits_cross_attention and not state.self_attention:
         return None
-    has_inherit, has_own = bool(inherit.any()), bool(own.any())
     return TokenOperators(
-        inherit=inherit if has_inherit else None,
-        own=own if has_own or not has_inherit else None,
-        inject_self_attention=state.self_attention,
+        inherit=inherit,
+        own=own if inherit is not None or own is not None else torch.zeros_like(scale),
+        self_attention=SelfEdit(edit.self_mode, edit.self_grids) if state.self_attention else None,
         edits_cross_attention=edits_cross_attention,
+        moved=tuple(
+            MovedTokens(placement, *_terms(edit, inheriting, scale * tokens), *_word(edit, inheriting, tokens))
+            for placement, tokens in placed.items()
+            if bool((scale * tokens).any())
+        ),
     )
+
+
+def _terms(
+    edit: Edit, inheriting: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """M·diag(a·e) and (1−a)·e; None for one that is zero."""
+    return _unless_zero(einsum(edit.alignment.mapper, inheriting * scale, "s t, t -> s t")), _unless_zero(
+        (1 - inheriting) * scale
+    )
+
+
+def _word(
+    edit: Edit, inheriting: torch.Tensor, tokens: torch.Tensor
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """The columns of the source's and of the target's own map that make up some tokens' attention."""
+    inherit, own = _terms(edit, inheriting, tokens)
+    return None if inherit is None else inherit.sum(dim=1), own
+
+
+def _unless_zero(tensor: torch.Tensor) -> torch.Tensor | None:
+    return tensor if bool(tensor.any()) else None
+
+
+def _tokens_by_placement(edit: Edit, state: _State) -> dict[Placement, torch.Tensor]:
+    """(target tokens,), 1 for the tokens of every placement that moves anything; moves of one token add up."""
+    placement_of: dict[int, Placement] = {}
+    for (positions, placement, _), is_open in zip(edit.moves, state.moves, strict=True):
+        for position in positions if is_open else ():
+            placement_of[position] = placement_of.get(position, Placement()).then(placement)
+    tokens: dict[Placement, torch.Tensor] = {}
+    for position, placement in placement_of.items():
+        if not placement.is_identity:
+            tokens.setdefault(placement, torch.zeros(edit.target.token_count))[position] = 1
+    return tokens
 
 
 def _inheriting(edit: Edit, state: _State) -> torch.Tensor:

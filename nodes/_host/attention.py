@@ -2,18 +2,25 @@
 
 import torch
 
-from ...p2p_core.attention import first_term, inject_self_attention, own_term
+from ...p2p_core.attention import edit_self_attention, first_term
+from ...p2p_core.further_terms import further_terms
+from .grids import grid_of, sets_of_grids
 from .run import Run
 from .versions import outside_compiled_graph
 
 
 def self_attention_patch(run: Run):
-    """``attn1_patch``: targets take the source's queries and keys on the coarse grids."""
+    """``attn1_patch``: targets look at their source on the grids their edit names."""
 
     def patch(hidden, context, value, options):
-        if context.shape[0] != hidden.shape[0] or not _is_coarse(run, options):
+        if context.shape[0] != hidden.shape[0]:
             return hidden, context, value
-        return _edit_chunks(run, inject_self_attention, hidden, context, value, options)
+        grids = sets_of_grids(run.coarse_factor, options)
+
+        def edit(hidden, context, value, operators):
+            return edit_self_attention(hidden, context, value, operators, grids)
+
+        return _edit_chunks(run, edit, hidden, context, value, options)
 
     return outside_compiled_graph(patch)
 
@@ -28,7 +35,9 @@ def cross_attention_patch(run: Run):
 
 
 def cross_attention_replacement(run: Run, previous, host_attention):
-    """A replaced ``attn2`` for edits of two terms; what was there before (IP-Adapter, say) computes the first one.
+    """A replaced ``attn2`` for edits of several terms and for seeing maps.
+
+    What was there before (IP-Adapter, say) computes the first term of every row.
 
     Args:
         previous: the replacement it takes the place of, or None.
@@ -38,15 +47,21 @@ def cross_attention_replacement(run: Run, previous, host_attention):
 
     def replacement(q, k, v, options):
         first = attend(*_edit_chunks(run, first_term, q, k, v, options), options)
+        run.see(q, k, options)
         found = run.operators_of_chunks(v, options)
         if not any(found):
             return first
         chunks = zip(*(tensor.chunk(len(found)) for tensor in (first, q, k, v)), found, strict=True)
-        return torch.cat([_with_own_term(*chunk, options) for chunk in chunks])
+        return torch.cat([_with_further_terms(*chunk, options) for chunk in chunks])
 
-    def _with_own_term(output, q, k, v, operators, options):
-        own = own_term(q, k, v, operators) if operators else None
-        return output if own is None else own.add_to(output, host_attention(own.q, own.k, own.v, options))
+    def _with_further_terms(output, q, k, v, operators, options):
+        if not operators:
+            return output
+        grid = grid_of(options, q.shape[1])
+        terms = further_terms(q, k, v, operators, grid, options["n_heads"])
+        return (
+            output if terms is None else terms.add_to(output, host_attention(terms.q, terms.k, terms.v, options), grid)
+        )
 
     return outside_compiled_graph(replacement)
 
@@ -64,11 +79,3 @@ def _edit_chunks(run: Run, edit, q, k, v, options):
         tensor if all(new is old for new, old in zip(edited, parts, strict=True)) else torch.cat(edited)
         for tensor, edited, parts in zip((q, k, v), zip(*after, strict=True), zip(*before, strict=True), strict=True)
     )
-
-
-def _is_coarse(run: Run, options: dict) -> bool:
-    """The paper injects self-attention on grids of at most a quarter of the latent's width and height."""
-    height, width = options["original_shape"][-2:]
-    grid_height, grid_width = options["activations_shape"][-2:]
-    factor = run.coarse_factor
-    return grid_height <= -(-height // factor) and grid_width <= -(-width // factor)

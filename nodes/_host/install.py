@@ -1,6 +1,6 @@
-"""What P2P Apply leaves on a model: one wrapper around sampling, which puts everything else in place for one run.
+"""What P2P Apply and P2P Attention Store leave on a model: one wrapper around sampling, which does all else for one run.
 
-Nothing is patched when the node runs. The wrapper edits the run's own copy of the model's options, which the host drops
+Nothing is patched when a node runs. The wrapper edits the run's own copy of the model's options, which the host drops
 when the run ends, however it ends. Running last, it sees what every other node installed: its patches go first in their
 lists, so that they act on rows that nobody has merged or split yet, and a replaced attn2 goes around the one there is.
 """
@@ -8,20 +8,22 @@ lists, so that they act on rows that nobody has merged or split yet, and a repla
 from collections.abc import Sequence
 
 import torch
-from comfy.ldm.modules.attention import BasicTransformerBlock, optimized_attention
-from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
+from ...p2p_core.attention_store import AttentionStore
 from ...p2p_core.errors import P2PError
-from .attention import cross_attention_patch, cross_attention_replacement, self_attention_patch
+from .blending import Blending
 from .conditioning import GROUP_KEY, Group
-from .noise import tied, tied_step_noise
-from .progress import progress_of, step_at
-from .run import Run, plans_of
+from .grids import coarse_factor
+from .marking import marking_chunks
+from .patches import has_cross_attention, install_patches
+from .progress import progress_of
+from .run import Mark, Run, plan_of
+from .stepping import blending_results, chooses_steps, counting_steps, following_noise_level, tying_rows
+from .storing import Recording
 
 WRAPPER_KEY = "prompt_to_prompt"
-_PAPER_FACTOR = 4  # the paper injects at most at 16×16 of a 64×64 latent
-_BY_NOISE_LEVEL = ("dpm_fast", "dpm_adaptive")  # samplers that choose their own steps
+_EDITS, _STORES = "p2p_edits", "p2p_stores"  # attachments of the model: True, and the stores
 
 
 def with_edits(model):
@@ -30,8 +32,24 @@ def with_edits(model):
     Raises:
         P2PError: the model has no cross-attention on text.
     """
-    network = model.model.diffusion_model
-    if not isinstance(network, UNetModel) or not any(_cross_attention_sites(network)):
+    patched = _wrapped(model)
+    patched.set_attachments(_EDITS, True)
+    return patched
+
+
+def with_store(model, store: AttentionStore):
+    """A clone of the model whose runs fill the store, as well as those it had.
+
+    Raises:
+        P2PError: the model has no cross-attention on text.
+    """
+    patched = _wrapped(model)
+    patched.set_attachments(_STORES, (*(model.get_attachment(_STORES) or ()), store))
+    return patched
+
+
+def _wrapped(model):
+    if not has_cross_attention(model.model.diffusion_model):
         raise P2PError(
             f"{type(model.model).__name__} has no cross-attention on its prompt: Prompt-to-Prompt edits SDXL and "
             "SD 1.5 models. Connect one of those."
@@ -45,29 +63,61 @@ def with_edits(model):
 def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
     """Around one whole sampling run: makes its state and installs everything in its options."""
     guider = executor.class_obj
-    lists = {
-        name: [entry for entry in entries if GROUP_KEY in entry] for name, entries in guider.conds.items() if entries
-    }
-    groups = [entry[GROUP_KEY] for entries in lists.values() for entry in entries]
-    rows = _rows_per_group(groups, noise)
-    progress = progress_of(guider.model_patcher.get_model_object("model_sampling"), sigmas[:-1])
-    run = Run(rows, plans_of(groups, progress), _coarse_factor(guider.model_patcher.model))
-    options = guider.model_options
-    edited_lists = tuple(name for name, entries in lists.items() if entries)
-    _install_wrapper(options, WrappersMP.CALC_COND_BATCH, _marking_chunks(run, guider, edited_lists))
-    _install_wrapper(options, WrappersMP.SAMPLER_SAMPLE, _tying_rows(run))
-    if _chooses_steps(sampler):
-        _install_wrapper(options, WrappersMP.PREDICT_NOISE, _following_noise_level(run, sigmas))
-    _install_patches(options.setdefault("transformer_options", {}), run, guider.model_patcher.model.diffusion_model)
-    return executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+    patcher, options = guider.model_patcher, guider.model_options
+    progress = progress_of(patcher.get_model_object("model_sampling"), sigmas[:-1])
+    entries = {(name, entry["uuid"]): entry for name, found in guider.conds.items() for entry in found or ()}
+    groups = [entry[GROUP_KEY] for entry in entries.values() if GROUP_KEY in entry]
+    rows = _rows_per_group(groups, noise, bool(patcher.get_attachment(_EDITS)))
+    latent = tuple(noise.shape[-2:])
+    blending = Blending(groups, progress, latent) if groups else None
+    stores = patcher.get_attachment(_STORES) or ()
+    recordings = [Recording(store, guider.conds, progress, latent) for store in stores]
+    marks = {key: _mark(key, entry, blending, recordings) for key, entry in entries.items()}
+    marks = {key: mark for key, mark in marks.items() if mark.group or mark.watches}
+    plans = {group: plan_of(group, progress) for group in groups}
+    run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model))
+
+    def install(kind: str, wrapper) -> None:
+        add_wrapper_with_key(kind, WRAPPER_KEY, wrapper, options, is_model_options=True)
+
+    install(WrappersMP.CALC_COND_BATCH, marking_chunks(run, guider, marks))
+    install(WrappersMP.SAMPLER_SAMPLE, counting_steps(run))
+    if chooses_steps(sampler):
+        install(WrappersMP.PREDICT_NOISE, following_noise_level(run, sigmas))
+    if blending is not None:
+        install(WrappersMP.SAMPLER_SAMPLE, tying_rows(run, blending))
+        if blending.is_needed:
+            install(WrappersMP.PREDICT_NOISE, blending_results(run, blending))
+    install_patches(options.setdefault("transformer_options", {}), run, patcher.model.diffusion_model)
+    result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+    for recording in recordings:
+        recording.finish()
+    if blending is not None:
+        blending.refuse_lost_edits()
+    return result
 
 
-def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor) -> int:
-    if not groups:
+def _mark(key: tuple, entry: dict, blending: Blending | None, recordings: Sequence[Recording]) -> Mark:
+    group = entry.get(GROUP_KEY)
+    seen = [] if group is None or blending is None else [*blending.watches(group, entry)]
+    for recording in recordings:
+        seen += recording.watches(key)
+    return Mark(group, tuple(seen))
+
+
+def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: bool) -> int:
+    if has_edits and not groups:
         raise P2PError(
             "This sampler got the model of P2P Apply without its positive conditioning: connect the positive output of "
             "the same P2P Apply, or the model from before it."
         )
+    if groups and not has_edits:
+        raise P2PError(
+            "This sampler got the positive conditioning of P2P Apply without its model: connect the model output of the "
+            "same P2P Apply (P2P Attention Store goes before or after it)."
+        )
+    if not groups:
+        return 1
     rows = groups[0].rows
     if any(group.rows != rows for group in groups):
         raise P2PError("Conditionings of P2P Apply nodes with different numbers of targets cannot be combined.")
@@ -77,105 +127,3 @@ def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor) -> int:
             "the latent output of P2P Apply to the sampler."
         )
     return rows
-
-
-def _coarse_factor(model) -> int:
-    """Down to which fraction of the latent self-attention counts as coarse: a quarter, or the model's deepest level."""
-    levels = len(model.model_config.unet_config["channel_mult"])
-    return min(_PAPER_FACTOR, 2 ** (levels - 1))
-
-
-def _install_wrapper(options: dict, kind: str, wrapper) -> None:
-    add_wrapper_with_key(kind, WRAPPER_KEY, wrapper, options, is_model_options=True)
-
-
-def _marking_chunks(run: Run, guider, names: Sequence[str]):
-    """CALC_COND_BATCH: says which chunks of the coming model calls hold groups.
-
-    The host copies entries from one list to another to balance areas, keys and all. What never lies is the text they
-    carry: an entry belongs to a group when its cross-attention text is that of an edited entry.
-    """
-
-    def wrapper(executor, model, conds, *args, **kwargs):
-        texts = {
-            id(entry["model_conds"]["c_crossattn"]): entry[GROUP_KEY]
-            for name in names
-            for entry in guider.conds[name]
-            if GROUP_KEY in entry
-        }
-        before = run.chunks
-        run.chunks = {
-            (index, entry["uuid"]): texts[id(entry["model_conds"].get("c_crossattn"))]
-            for index, entries in enumerate(conds)
-            for entry in entries or ()
-            if id(entry["model_conds"].get("c_crossattn")) in texts
-        }
-        try:
-            return executor(model, conds, *args, **kwargs)
-        finally:
-            run.chunks = before
-
-    return wrapper
-
-
-def _tying_rows(run: Run):
-    """SAMPLER_SAMPLE: one noise per group, and the step counter."""
-
-    def wrapper(executor, guider, sigmas, extra_args, callback, noise, *args, **kwargs):
-        def count(step, *report):
-            run.step = step + 1
-            if callback is not None:
-                callback(step, *report)
-
-        run.step = 0
-        noise = tied(noise, run.rows)
-        with tied_step_noise(executor.class_obj, noise, sigmas, extra_args.get("seed"), run.rows):
-            return executor(guider, sigmas, extra_args, count, noise, *args, **kwargs)
-
-    return wrapper
-
-
-def _chooses_steps(sampler) -> bool:
-    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
-    return any(part in name for part in _BY_NOISE_LEVEL)
-
-
-def _following_noise_level(run: Run, sigmas: torch.Tensor):
-    """PREDICT_NOISE, for samplers that choose their steps: the step is read from the noise level of the call."""
-    levels = sigmas.tolist()
-
-    def wrapper(executor, x, timestep, *args, **kwargs):
-        run.step = min(step_at(levels, float(timestep[0])), len(levels) - 2)
-        return executor(x, timestep, *args, **kwargs)
-
-    return wrapper
-
-
-def _install_patches(transformer_options: dict, run: Run, network: UNetModel) -> None:
-    patches = dict(transformer_options.get("patches", {}))
-    patches["attn1_patch"] = [self_attention_patch(run), *patches.get("attn1_patch", [])]
-    if not run.needs_two_terms:
-        patches["attn2_patch"] = [cross_attention_patch(run), *patches.get("attn2_patch", [])]
-    transformer_options["patches"] = patches
-    if run.needs_two_terms:
-        replaced = dict(transformer_options.get("patches_replace", {}))
-        sites = dict(replaced.get("attn2", {}))
-        for site in _cross_attention_sites(network):
-            previous = sites.get(site, sites.get(site[:2]))
-            sites[site] = cross_attention_replacement(run, previous, _host_attention)
-        transformer_options["patches_replace"] = {**replaced, "attn2": sites}
-
-
-def _host_attention(q, k, v, options: dict):
-    return optimized_attention(
-        q, k, v, options["n_heads"], attn_precision=options["attn_precision"], transformer_options=options
-    )
-
-
-def _cross_attention_sites(network: UNetModel):
-    """The host's key of every cross-attention layer: (block name, block number, transformer index)."""
-    for name, module in network.named_modules():
-        if isinstance(module, BasicTransformerBlock) and module.attn2 is not None:
-            part, number, *_, index = name.split(".")
-            block = part.split("_")[0]
-            yield block, 0 if block == "middle" else int(number), int(index)

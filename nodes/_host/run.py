@@ -8,8 +8,17 @@ import torch
 from ...p2p_core.errors import P2PError
 from ...p2p_core.operators import TokenOperators, plan
 from .conditioning import Group
+from .seeing import Watch
 
 Operators = tuple[TokenOperators | None, ...]  # one per target
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """What concerns this pack in one conditioning entry: the group whose rows it holds, and whose words are watched."""
+
+    group: Group | None = None
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(eq=False)
@@ -19,24 +28,27 @@ class Run:
     The host passes objects in its options by reference and copies dictionaries, so this is an object.
 
     Attributes:
-        rows: rows per group.
+        rows: rows per group; 1 in a run without an edit.
         plans: per group, per step, the operators of every target.
+        marks: of all entries of the run.
+        coarse_factor: see ``grids``.
         step: the current one; its operators hold until the sampler reports the next.
-        chunks: (index of the condition list, its entry's uuid) to the group, for the model call in progress.
+        chunks: (index of the condition list, its entry's uuid) to the mark, for the model call in progress.
     """
 
     rows: int
     plans: dict[Group, tuple[Operators, ...]]
+    marks: tuple[Mark, ...]
     coarse_factor: int
     step: int = 0
-    chunks: dict[tuple, Group] = field(default_factory=dict)
+    chunks: dict[tuple, Mark] = field(default_factory=dict)
     _placed: dict[tuple, Operators] = field(default_factory=dict)
 
     @property
-    def needs_two_terms(self) -> bool:
-        """Whether any step of any target needs the source's map and its own."""
-        return any(
-            operator is not None and operator.has_two_terms
+    def needs_replacement(self) -> bool:
+        """Whether any step of any target needs several attention terms, or any words are to be seen."""
+        return any(mark.watches for mark in self.marks) or any(
+            operator is not None and operator.has_further_terms
             for steps in self.plans.values()
             for operators in steps
             for operator in operators
@@ -44,18 +56,38 @@ class Run:
 
     def operators_of_chunks(self, tensor: torch.Tensor, options: dict) -> list[Operators | None]:
         """For every chunk of a batch the operators beside ``tensor``; None where nothing is edited now."""
-        keys = zip(options["cond_or_uncond"], options["uuids"], strict=True)
-        groups = [self.chunks.get(key) for key in keys]
-        found = [None if group is None else self._placed_operators(group, tensor) for group in groups]
-        if any(found) and tensor.shape[0] % (len(groups) * self.rows):
-            raise P2PError(
-                f"{tensor.shape[0]} rows reached the attention where a multiple of {len(groups)}×{self.rows} was "
-                "expected: another node changes the batch inside the model. Remove it, or connect it after P2P Apply."
-            )
+        marks = self._marks_of_chunks(options)
+        found = [
+            self._placed_operators(self.plans[mark.group], tensor) if mark and mark.group else None for mark in marks
+        ]
+        if any(found):
+            self._refuse_changed_rows(tensor, len(marks))
         return found
 
-    def _placed_operators(self, group: Group, tensor: torch.Tensor) -> Operators | None:
-        steps = self.plans[group]
+    def see(self, q: torch.Tensor, k: torch.Tensor, options: dict) -> None:
+        """Adds the maps of the words that are watched at this layer, given its q and k before any edit."""
+        marks = self._marks_of_chunks(options)
+        if not any(mark and mark.watches for mark in marks):
+            return
+        self._refuse_changed_rows(q, len(marks))
+        for mark, queries, keys in zip(marks, q.chunk(len(marks)), k.chunk(len(marks)), strict=True):
+            for watch in mark.watches if mark else ():
+                if watch.looks_at(self.step, self.coarse_factor, options):
+                    operators = self._placed_operators(watch.plan, q) or (None,) * (watch.rows - 1)
+                    watch.see(self.step, queries, keys, operators, self.coarse_factor, options)
+
+    def _marks_of_chunks(self, options: dict) -> list[Mark | None]:
+        return [self.chunks.get(key) for key in zip(options["cond_or_uncond"], options["uuids"], strict=True)]
+
+    def _refuse_changed_rows(self, tensor: torch.Tensor, chunks: int) -> None:
+        if tensor.shape[0] % (chunks * self.rows):
+            raise P2PError(
+                f"{tensor.shape[0]} rows reached the attention where a multiple of {chunks}×{self.rows} was "
+                "expected: another node changes the batch inside the model. Remove it, or connect it after P2P Apply."
+            )
+
+    def _placed_operators(self, steps: Sequence[Operators], tensor: torch.Tensor) -> Operators | None:
+        """The operators of the current step beside a tensor, copied once per run."""
         operators = steps[min(self.step, len(steps) - 1)]
         if not any(operators):
             return None
@@ -65,8 +97,6 @@ class Run:
         return self._placed[key]
 
 
-def plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, tuple[Operators, ...]]:
-    """The operators of every group at every step, which share one object wherever they are the same."""
-    return {
-        group: tuple(zip(*(plan(edit, progress) for edit in group.controller.edits), strict=True)) for group in groups
-    }
+def plan_of(group: Group, progress: Sequence[float]) -> tuple[Operators, ...]:
+    """The operators of a group at every step, which share one object wherever they are the same."""
+    return tuple(zip(*(plan(edit, progress) for edit in group.controller.edits), strict=True))

@@ -114,9 +114,11 @@ class TestOperators:
                 continue
             a, e = naive.inheritance(edit, progress), naive.equalizer(edit, progress)
             expected_inherit, expected_own = edit.alignment.mapper * (a * e), (1 - a) * e
-            zero = torch.zeros_like(expected_inherit)
-            assert torch.equal(zero if operators.inherit is None else operators.inherit, expected_inherit)
-            assert torch.equal(torch.zeros_like(a) if operators.own is None else operators.own, expected_own)
+            parts = [operators, *operators.moved]  # every column is in one of them
+            inherit = sum((part.inherit for part in parts if part.inherit is not None), torch.zeros_like(expected_inherit))
+            own = sum((part.own for part in parts if part.own is not None), torch.zeros_like(a))
+            assert torch.equal(inherit, expected_inherit)
+            assert torch.equal(own, expected_own)
             assert operators.inherit is not None or operators.own is not None
 
     def test_plan_makes_operators_once_per_state(self):
@@ -124,7 +126,7 @@ class TestOperators:
         steps = plan(edit, [step / 50 for step in range(50)])
         assert len({id(step) for step in steps if step is not None}) == 3
         assert [step is None for step in steps] == [step >= 40 for step in range(50)]
-        assert [step is not None and step.inject_self_attention for step in steps] == [s < 20 for s in range(50)]
+        assert [step is not None and step.self_attention is not None for step in steps] == [s < 20 for s in range(50)]
 
     @given(st.data())
     def test_plan_is_token_operators_of_every_step(self, data):
@@ -140,18 +142,18 @@ class TestOperators:
 
     def test_one_term_where_the_other_vanishes(self):
         swap = token_operators(replace(CAT, TOKENIZER.read("a red dog"), ALWAYS, None), 0)
-        assert swap.inherit is not None and swap.own is None and not swap.has_two_terms
+        assert swap.inherit is not None and swap.own is None and not swap.has_further_terms
         fader = token_operators(reweight(replace(CAT, CAT, NEVER, None), "red", 2), 0)
         assert fader.inherit is None and fader.own is not None and fader.edits_cross_attention
         added = token_operators(refine(CAT, DOG, ALWAYS, None), 0)
-        assert added.has_two_terms
+        assert added.has_further_terms
 
     def test_injection_alone_leaves_cross_attention(self):
         operators = token_operators(replace(CAT, DOG, NEVER, ALWAYS), 0)
-        assert operators.inject_self_attention and not operators.edits_cross_attention
+        assert operators.self_attention and not operators.edits_cross_attention
         assert operators.inherit is None and (operators.own == 1).all()
 
     def test_to(self):
         operators = token_operators(refine(CAT, DOG, ALWAYS, ALWAYS), 0).to("meta", torch.float16)
         assert {operators.inherit.dtype, operators.own.dtype} == {torch.float16}
-        assert operators.inherit.is_meta and operators.inject_self_attention
+        assert operators.inherit.is_meta and operators.self_attention

@@ -16,18 +16,22 @@ from core_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from p2p.p2p_core import attention, naive
-from p2p.p2p_core.edit import refine, replace, reweight
+from p2p.p2p_core.edit import move, refine, replace, reweight
 from p2p.p2p_core.errors import P2PError
+from p2p.p2p_core.further_terms import further_terms
 from p2p.p2p_core.operators import token_operators
+from p2p.p2p_core.placement import Placement
 from p2p.p2p_core.windows import Window
 
-HEADS, CHANNELS, QUERIES = 2, 4, 6
+HEADS, CHANNELS, GRID = 2, 4, (2, 3)
+QUERIES = GRID[0] * GRID[1]
 TOLERANCE = 1e-5
 ATTEND = attend_with(HEADS)
 ALWAYS, NEVER = Window(0, 1), Window(0, 0)
 CAT = TOKENIZER.read("a red cat")
 SWAP = replace(CAT, TOKENIZER.read("a red dog"), ALWAYS, ALWAYS)
 GROWN = refine(CAT, TOKENIZER.read("a fluffy red cat on the mat"), ALWAYS, None)
+MOVED = move(GROWN, "red cat", Placement(0.4, -0.2, 0.7))
 FADER = reweight(replace(CAT, CAT, NEVER, None), "red", 3)
 
 
@@ -76,12 +80,24 @@ def operators_of(edits, progress):
     return [token_operators(edit, progress) for edit in edits]
 
 
+def edited(q, k, v, operators, attend=ATTEND):
+    return attention.edited_cross_attention(attend, q, k, v, operators, GRID, HEADS)
+
+
+def cross_maps_times_values(q, k, v, edits, progress):
+    return naive.cross_attention(q, k, v, edits, progress, GRID)
+
+
+def edited_self(q, k, v, operators, grids=("coarse", "medium", "all")):
+    return attention.edit_self_attention(q, k, v, operators, grids)
+
+
 @settings(max_examples=150)
 @given(groups_of_edits(), fractions, st.integers(1, 2), st.integers(1, 2), st.integers(0, 50))
 def test_cross_attention_equals_the_explicit_maps(edits, progress, groups, repeats, seed):
     q, k, v = cross_inputs(edits, groups, repeats, seed)
-    expected = by_group(naive.cross_attention, (q, k, v), edits, progress)
-    found = attention.edited_cross_attention(ATTEND, fold(q), fold(k), fold(v), operators_of(edits, progress))
+    expected = by_group(cross_maps_times_values, (q, k, v), edits, progress)
+    found = edited(fold(q), fold(k), fold(v), operators_of(edits, progress))
     assert largest_difference(found, fold(expected)) < TOLERANCE
 
 
@@ -91,7 +107,7 @@ def test_self_attention_equals_the_explicit_maps(edits, progress, groups):
     rows = groups * (1 + len(edits))
     q, k, v = (as_sampled(random(rows, HEADS, QUERIES, CHANNELS, seed=seed), edits) for seed in range(3))
     expected = by_group(naive.self_attention, (q, k, v), edits, progress)
-    injected = attention.inject_self_attention(fold(q), fold(k), fold(v), operators_of(edits, progress))
+    injected = edited_self(fold(q), fold(k), fold(v), operators_of(edits, progress))
     assert largest_difference(ATTEND(*injected), fold(expected)) < TOLERANCE
 
 
@@ -104,11 +120,11 @@ def test_before_the_projections_equals_after_them(edits, progress, groups, repea
     n, ctx, value = attention.first_term(hidden, context, context, operators)
     found = ATTEND(n @ to_q, ctx @ to_k, value @ to_v)
     q, k, v = hidden @ to_q, context @ to_k, context @ to_v
-    own = attention.own_term(q, k, v, operators)
-    assert (own is None) == (not any(operator is not None and operator.has_two_terms for operator in operators))
-    if own is not None:
-        found = own.add_to(found, ATTEND(own.q, own.k, own.v))
-    expected = attention.edited_cross_attention(ATTEND, q, k, v, operators)
+    terms = further_terms(q, k, v, operators, GRID, HEADS)
+    assert (terms is None) == (not any(operator is not None and operator.has_further_terms for operator in operators))
+    if terms is not None:
+        found = terms.add_to(found, ATTEND(terms.q, terms.k, terms.v), GRID)
+    expected = edited(q, k, v, operators)
     assert largest_difference(found, expected) < TOLERANCE
 
 
@@ -118,7 +134,7 @@ def test_rows_without_an_edit_are_bit_equal_to_an_unpatched_run(edits, progress)
     q, k, v = (fold(tensor) for tensor in cross_inputs(edits, 2, 1))
     operators = operators_of(edits, progress)
     plain = ATTEND(q, k, v)
-    found = attention.edited_cross_attention(ATTEND, q, k, v, operators)
+    found = edited(q, k, v, operators)
     rows = 1 + len(edits)
     for row in range(2 * rows):
         target = row % rows - 1
@@ -129,7 +145,7 @@ def test_rows_without_an_edit_are_bit_equal_to_an_unpatched_run(edits, progress)
 def test_nothing_to_do_returns_the_same_objects():
     q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
     identity = [token_operators(replace(CAT, CAT, ALWAYS, ALWAYS), 0)]
-    for function in (attention.first_term, attention.inject_self_attention):
+    for function in (attention.first_term, edited_self):
         assert all(new is old for new, old in zip(function(q, k, v, identity), (q, k, v), strict=True))
     injecting = [token_operators(replace(CAT, SWAP.target, NEVER, ALWAYS), 0)]
     assert attention.first_term(q, k, v, injecting)[2] is v
@@ -146,7 +162,7 @@ class TestCost:
             return ATTEND(q, k, v)
 
         q, k, v = (fold(tensor) for tensor in cross_inputs(edits, groups, 1))
-        attention.edited_cross_attention(attend, q, k, v, operators_of(edits, 0))
+        edited(q, k, v, operators_of(edits, 0), attend)
         return calls
 
     def test_one_term_is_one_call(self):
@@ -155,31 +171,34 @@ class TestCost:
     def test_only_rows_of_two_terms_are_computed_twice(self):
         assert self.rows_of_calls([SWAP, GROWN, FADER], groups=2) == [8, 2]
 
+    def test_moved_words_cost_their_terms(self):
+        assert self.rows_of_calls([SWAP, MOVED]) == [3, 2]  # its own map, and what it inherits and moves
+
 
 class TestOnADevice:
     def test_nothing_waits_for_the_device(self):
         """Tensors on the meta device have no content: reading any of it raises."""
-        edits = [SWAP, GROWN, FADER]
+        edits = [SWAP, GROWN, FADER, MOVED]
         q, k, v = (fold(tensor).to("meta") for tensor in cross_inputs(edits, 2, 1))
         operators = [operator.to("meta", torch.float32) for operator in operators_of(edits, 0)]
-        assert attention.edited_cross_attention(ATTEND, q, k, v, operators).is_meta
-        assert attention.inject_self_attention(q, k, v, operators)[0].is_meta
+        assert edited(q, k, v, operators).is_meta
+        assert edited_self(q, k, v, operators)[0].is_meta
         assert attention.first_term(q[:3], k[:3], v[:3], [operators[0], operators[2]])[2].is_meta
 
     @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 4e-3), (torch.bfloat16, 3e-2)])
     def test_half_precision(self, dtype, tolerance):
-        edits = [SWAP, GROWN, FADER]
+        edits = [SWAP, GROWN, FADER, MOVED]
         q, k, v = (fold(tensor).to(dtype) for tensor in cross_inputs(edits, 1, 1))
         operators = [operator.to("cpu", dtype) for operator in operators_of(edits, 0)]
-        found = attention.edited_cross_attention(ATTEND, q, k, v, operators)
-        exact = attention.edited_cross_attention(ATTEND, q.float(), k.float(), v.float(), operators_of(edits, 0))
+        found = edited(q, k, v, operators)
+        exact = edited(q.float(), k.float(), v.float(), operators_of(edits, 0))
         assert found.dtype == dtype
         assert largest_difference(found, exact) < tolerance * exact.abs().max().item()
 
 
 def output(edits, progress=0.0, groups=1):
     q, k, v = (fold(tensor) for tensor in cross_inputs(edits, groups, 1))
-    return attention.edited_cross_attention(ATTEND, q, k, v, operators_of(edits, progress))
+    return edited(q, k, v, operators_of(edits, progress))
 
 
 class TestMetamorphic:
@@ -211,6 +230,28 @@ class TestMetamorphic:
             said_twice = refine(CAT, GROWN.target, window, None, (("cat", window),))
             assert torch.equal(output([plain], progress), output([said_twice], progress))
 
+    def test_moves_add_up(self):
+        twice = move(move(GROWN, "red", Placement(0.1, 0.2, 2)), "red", Placement(0.3, -0.1, 0.5))
+        once = move(GROWN, "red", Placement(0.1 + 0.3, 0.2 - 0.1))
+        assert torch.equal(output([twice]), output([once]))
+
+    def test_a_move_and_its_inverse(self):
+        there_and_back = move(move(GROWN, "red", Placement(0.25, 0, 2)), "red", Placement(-0.25, 0, 0.5))
+        assert torch.equal(output([there_and_back]), output([GROWN]))
+
+    def test_moving_by_nothing(self):
+        assert torch.equal(output([move(GROWN, "red", Placement())]), output([GROWN]))
+        assert torch.equal(output([move(GROWN, "red", Placement(0.5), NEVER)]), output([GROWN]))
+
+    def test_a_move_by_whole_places_shifts_the_map(self):
+        moved = naive.moved_map(torch.arange(6.0).reshape(1, 6, 1), GRID, Placement(1 / 3, 0.5), (0.5, 1))
+        assert moved.flatten().tolist() == pytest.approx([0, 0, 0, 0, 0, 1], abs=1e-5)
+
+    def test_scaling_and_moving_commute(self):
+        first = reweight(move(GROWN, "red", Placement(0.2)), "red", 3)
+        second = move(reweight(GROWN, "red", 3), "red", Placement(0.2))
+        assert torch.equal(output([first]), output([second]))
+
     def test_refine_equals_replace_where_no_word_is_replaced(self):
         assert torch.equal(output([GROWN]), output([replace(CAT, GROWN.target, ALWAYS, None)]))
 
@@ -224,22 +265,20 @@ class TestMetamorphic:
         q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
         other = q.clone()
         other[1] = random(*q[1].shape, seed=9)
-        found = [attention.edited_cross_attention(ATTEND, each, k, v, operators_of([SWAP], 0)) for each in (q, other)]
+        found = [edited(each, k, v, operators_of([SWAP], 0)) for each in (q, other)]
         assert torch.equal(*found)
 
     def test_targets_do_not_see_each_other(self):
         q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP, GROWN, FADER], 1, 1))
-        together = attention.edited_cross_attention(ATTEND, q, k, v, operators_of([SWAP, GROWN, FADER], 0))
+        together = edited(q, k, v, operators_of([SWAP, GROWN, FADER], 0))
         for row, edit in enumerate([SWAP, GROWN, FADER], start=1):
-            alone = attention.edited_cross_attention(
-                ATTEND, *(tensor[[0, row]] for tensor in (q, k, v)), operators_of([edit], 0)
-            )
+            alone = edited(*(tensor[[0, row]] for tensor in (q, k, v)), operators_of([edit], 0))
             assert largest_difference(alone[1], together[row]) < 1e-6
 
     def test_groups_do_not_see_each_other(self):
         both = output([SWAP, GROWN], groups=2)
         q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP, GROWN], 2, 1))
-        second = attention.edited_cross_attention(ATTEND, q[3:], k[3:], v[3:], operators_of([SWAP, GROWN], 0))
+        second = edited(q[3:], k[3:], v[3:], operators_of([SWAP, GROWN], 0))
         assert largest_difference(second, both[3:]) < 1e-6
 
     def test_an_edit_is_linear_in_its_scale(self):
@@ -251,6 +290,6 @@ class TestMetamorphic:
 def test_a_changed_number_of_tokens_is_refused():
     q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
     with pytest.raises(P2PError, match="has 11 tokens, which is no multiple of the 12 of its prompt"):
-        attention.edited_cross_attention(ATTEND, q, k[:, :11], v[:, :11], operators_of([SWAP], 0))
+        edited(q, k[:, :11], v[:, :11], operators_of([SWAP], 0))
     with pytest.raises(P2PError, match="no multiple of the 12"):
         attention.first_term(q, k[:, :11], v[:, :11], operators_of([FADER], 0))

@@ -8,6 +8,7 @@ from p2p.p2p_core.edit import refine, replace, reweight
 from p2p.p2p_core.operators import plan
 
 TOLERANCE = 1e-5
+GRID = (8, 8)
 
 
 def edits_of_case(case):
@@ -36,7 +37,7 @@ def golden(request):
 def test_oracle_gives_the_published_cross_attention(golden):
     case, tensors, edits = golden
     for step, progress in enumerate(steps_of(case)):
-        found = naive.cross_attention(*(tensors[f"{name}.{step}"] for name in "qkv"), edits, progress)
+        found = naive.cross_attention(*(tensors[f"{name}.{step}"] for name in "qkv"), edits, progress, GRID)
         assert largest_difference(found, tensors[f"cross_out.{step}"]) < TOLERANCE
 
 
@@ -53,7 +54,7 @@ def test_fused_attention_gives_the_published_cross_attention(golden):
     for step in range(case["steps"]):
         operators = [steps[step] for steps in plans]
         q, k, v = (fold(tensors[f"{name}.{step}"]) for name in "qkv")
-        found = attention.edited_cross_attention(attend_with(case["heads"]), q, k, v, operators)
+        found = attention.edited_cross_attention(attend_with(case["heads"]), q, k, v, operators, GRID, case["heads"])
         assert largest_difference(found, fold(tensors[f"cross_out.{step}"])) < TOLERANCE
 
 
@@ -63,7 +64,7 @@ def test_fused_attention_gives_the_published_self_attention(golden):
     for step in range(case["steps"]):
         operators = [steps[step] for steps in plans]
         q, k, v = (fold(tensors[f"{name}s.{step}"]) for name in "qkv")
-        found = attend_with(case["heads"])(*attention.inject_self_attention(q, k, v, operators))
+        found = attend_with(case["heads"])(*attention.edit_self_attention(q, k, v, operators, ["coarse"]))
         assert largest_difference(found, fold(tensors[f"self_out.{step}"])) < TOLERANCE
 
 
@@ -78,7 +79,7 @@ def test_oracle_gives_the_published_local_blend(name):
     ]
     total = None
     for step, progress in enumerate(steps_of(case)):
-        maps = naive.edited_cross_maps(tensors[f"q.{step}"], tensors[f"k.{step}"], edits, progress)
+        maps = naive.edited_cross_maps(tensors[f"q.{step}"], tensors[f"k.{step}"], edits, progress, GRID)
         total = maps if total is None else [old + new for old, new in zip(total, maps, strict=True)]
         x_in, x_out = tensors[f"x_in.{step}"], tensors[f"x_out.{step}"]
         blended = naive.local_blend(x_in, total, words, tuple(case["grid"]), case["blend_threshold"])

@@ -36,7 +36,7 @@ def with_explicit_maps(model, edits, largest_self_grid: int):
                 if kind == 0 and acts(options):
                     rows = chunk[0].shape[0] // (1 + len(edits))
                     groups = zip(*(t.chunk(rows) for t in chunk), strict=True)
-                    outputs += [attention(*group, edits, progress) for group in groups]
+                    outputs += [attention(*group, options, progress) for group in groups]
                 else:
                     outputs.append(naive.attention_map(chunk[0], chunk[1]) @ chunk[2].float())
             return rearrange(torch.cat(outputs), "b h t c -> b t (h c)").to(q.dtype)
@@ -46,7 +46,13 @@ def with_explicit_maps(model, edits, largest_self_grid: int):
     def is_coarse(options):
         return max(options["activations_shape"][-2:]) <= largest_self_grid
 
+    def self_attention(q, k, v, options, progress):
+        return naive.self_attention(q, k, v, edits, progress)
+
+    def cross_attention(q, k, v, options, progress):
+        return naive.cross_attention(q, k, v, edits, progress, tuple(options["activations_shape"][-2:]))
+
     for site in SITES:
-        oracle.set_model_attn1_replace(replaced(naive.self_attention, is_coarse), *site)
-        oracle.set_model_attn2_replace(replaced(naive.cross_attention, lambda options: True), *site)
+        oracle.set_model_attn1_replace(replaced(self_attention, is_coarse), *site)
+        oracle.set_model_attn2_replace(replaced(cross_attention, lambda options: True), *site)
     return oracle

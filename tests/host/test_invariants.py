@@ -9,7 +9,7 @@ import comfy_extras.nodes_custom_sampler as custom
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from p2p.nodes._host import install, run
+from p2p.nodes._host import install, patches, run
 from p2p.nodes._host.progress import progress_of
 
 import nodes as host_nodes
@@ -182,7 +182,7 @@ class TestNeighbours:
 
         def adapter(q, k, v, options):
             calls.append(q.shape[0])
-            return install._host_attention(q, k, v, options)
+            return patches.host_attention(q, k, v, options)
 
         neighbour = model.clone()
         for block, number in (("input", 4), ("input", 7), ("middle", 0), ("output", 1)):

@@ -6,6 +6,7 @@ from core_tokenizers import ToyTokenizer
 from einops import rearrange
 from hypothesis import strategies as st
 from p2p.p2p_core import edit as edits
+from p2p.p2p_core.placement import Placement
 from p2p.p2p_core.windows import Window
 
 WORDS = ["a", "the", "of", "on", "with", "cat", "dog", "red", "fluffy", "teddy", "bear", "burger", "!", ",", "."]
@@ -16,19 +17,26 @@ prompts = texts.map(TOKENIZER.read)
 fractions = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 windows = st.tuples(fractions, fractions).map(lambda bounds: Window(min(bounds), max(bounds)))
 scales = st.sampled_from([-1.5, 0.0, 0.5, 1.0, 3.0])
+offsets = st.sampled_from([-0.3, 0.0, 0.25, 0.5])
+placements = st.builds(Placement, offsets, offsets, st.sampled_from([0.5, 1.0, 1.7]))
 
 
 @st.composite
 def edits_of(draw, source):
-    """Any edit of a source: replace or refine, with windows per word and a chain of scales."""
+    """Any edit of a source: replace or refine, with windows per word, and a chain of scales and moves."""
     target = draw(st.one_of(prompts, st.just(source)))
     words = [word.text for word in target.words if not word.is_punctuation]
     phrases = st.sampled_from(words) if words else st.nothing()
     word_windows = draw(st.lists(st.tuples(phrases, windows), max_size=3)) if words else []
     make = draw(st.sampled_from([edits.replace, edits.refine]))
-    edit = make(source, target, draw(windows), draw(st.none() | windows), tuple(word_windows))
+    mode = draw(st.sampled_from(["inject", "mutual"]))
+    edit = make(source, target, draw(windows), draw(st.none() | windows), tuple(word_windows), mode)
     for phrase, scale, window in draw(st.lists(st.tuples(phrases, scales, windows), max_size=3)) if words else []:
         edit = edits.reweight(edit, phrase, scale, window)
+    for phrase, placement, window in (
+        draw(st.lists(st.tuples(phrases, placements, windows), max_size=2)) if words else []
+    ):
+        edit = edits.move(edit, phrase, placement, window)
     return edit
 
 

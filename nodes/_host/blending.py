@@ -1,0 +1,188 @@
+"""Local blend while sampling: outside the masks, targets are tied to their source at every step.
+
+The published code blends the latents after each step. Here two ties have the same effect for one-step samplers (Euler:
+to the bit) and keep multi-step ones consistent: the sampler's own latents are tied before the model sees them, with the
+mask of the step before, and what the model returns is tied with this step's.
+"""
+
+import functools
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+
+import torch
+
+from ...p2p_core.errors import P2PError
+from ...p2p_core.local_blend import LocalBlend, blend_mask, blended, user_mask
+from ...p2p_core.placement import Grid
+from ...p2p_core.word_maps import MapSums
+from .conditioning import Group
+from .run import plan_of
+from .seeing import Watch
+
+_SCALES_ITS_LATENTS = "unipc"  # the sampler hands the model a scaled copy, so that its own latents cannot be tied
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """The maps of one entry's words: two columns per target, those that may change and those that must not."""
+
+    blends: tuple[LocalBlend | None, ...]
+    sums: MapSums
+    rows: int
+
+    def maps_of(self, target: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """(groups, 2, height, width) of the source and of a target; None where nothing was seen yet."""
+        means = self.sums.mean()
+        if means is None:
+            return None
+        maps = means[0].unflatten(0, (-1, self.rows))[:, :, 2 * target : 2 * target + 2]
+        return maps[:, 0], maps[:, 1 + target]
+
+
+class Blending:
+    """The masks of one run."""
+
+    def __init__(self, groups: Sequence[Group], progress: Sequence[float], latent: Grid) -> None:
+        self._progress, self._latent = progress, latent
+        self._rows = groups[0].rows
+        self._blends = [
+            next((edit.blend for edit in edits if edit.blend is not None), None)
+            for edits in zip(*(group.controller.edits for group in groups), strict=True)
+        ]
+        self._seen: list[_Seen] = []
+        self._masks: torch.Tensor | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        return any(self._blends)
+
+    def watches(self, group: Group, entry: dict) -> tuple[Watch, ...]:
+        """What has to be watched in one entry, given its group.
+
+        Raises:
+            P2PError: the entry covers a part of the picture only, where a word's map says nothing of the rest.
+        """
+        blends = tuple(edit.blend for edit in group.controller.edits)
+        needed = [blend for blend in blends if blend is not None and blend.needs_maps]
+        if needed and "area" in entry:
+            raise P2PError(
+                "A local blend by words needs maps of the whole picture, but the edited prompt has an area: take the "
+                "area off, or give P2P Local Blend a mask and set mask_mode to instead."
+            )
+        return tuple(self._watch(group, blends, grids) for grids in dict.fromkeys(blend.grids for blend in needed))
+
+    def _watch(self, group: Group, blends: tuple[LocalBlend | None, ...], grids) -> Watch:
+        chosen = tuple(blend if blend is not None and blend.grids == grids else None for blend in blends)
+        source = [part for blend in chosen for part in ((blend.source, blend.keep_source) if blend else ((), ()))]
+        targets = []
+        for place, blend in enumerate(chosen):
+            columns = [()] * (2 * len(chosen))
+            columns[2 * place : 2 * place + 2] = (blend.target, blend.keep_target) if blend else ((), ())
+            targets.append(tuple(columns))
+        sums = MapSums()
+        self._seen.append(_Seen(chosen, sums, self._rows))
+        edits = group.controller.edits
+        # Where a word is does not depend on how strongly it is read.
+        unscaled = with_changes(group.controller, edits=tuple(with_changes(edit, scales=()) for edit in edits))
+        return Watch(
+            words_of_row=(tuple(source), *targets),
+            tokens_of_row=(group.controller.source.token_count, *(edit.target.token_count for edit in edits)),
+            plan=plan_of(Group(unscaled), self._progress),
+            latent=self._latent,
+            grids=grids,
+            steps=(True,) * len(self._progress),
+            sums=sums,
+        )
+
+    def tie(self, latents: torch.Tensor) -> None:
+        """Ties a sampler's latents in place with the masks of the step before."""
+        if self._masks is not None:
+            latents.copy_(blended(latents, self._masks.to(latents.device), self._rows))
+
+    def blend(self, denoised: torch.Tensor, step: int) -> torch.Tensor:
+        """What the model returned, tied with the masks of this step's maps."""
+        self._masks = self._masks_at(step, denoised)
+        return denoised if self._masks is None else blended(denoised, self._masks, self._rows)
+
+    def _masks_at(self, step: int, latents: torch.Tensor) -> torch.Tensor | None:
+        """(groups, targets, 1, height, width) bool; None where nothing is blended at this step."""
+        masks = [self._mask_of(target, step, latents) for target in range(len(self._blends))]
+        if all(mask is None for mask in masks):
+            return None
+        groups = len(latents) // self._rows
+        everywhere = latents.new_ones((groups, 1, *latents.shape[-2:]), dtype=torch.bool)
+        return torch.stack([everywhere if mask is None else mask for mask in masks], dim=1)
+
+    def _mask_of(self, target: int, step: int, latents: torch.Tensor) -> torch.Tensor | None:
+        blend = self._blends[target]
+        if blend is None or self._progress[min(step, len(self._progress) - 1)] < blend.start:
+            return None
+        size = tuple(latents.shape[-2:])
+        if not blend.needs_maps:
+            return user_mask(blend, len(latents) // self._rows, latents.device, size)
+        seen = [maps for entry in self._seen if entry.blends[target] and (maps := entry.maps_of(target)) is not None]
+        if not seen:
+            return None
+        source, own = (sum(parts[1:], parts[0]) for parts in zip(*seen, strict=True))
+        return blend_mask(source, own, blend, size)
+
+    def refuse_lost_edits(self) -> None:
+        """Says so when a target became its source because its mask is empty.
+
+        Raises:
+            P2PError: it did so in all pictures.
+        """
+        if self._masks is None:
+            return
+        places = self._masks.any(
+            dim=(2, 3, 4)
+        ).tolist()  # (groups, targets); the one wait for the device, after the run
+        for blend, found in zip(self._blends, zip(*places, strict=True), strict=True):
+            if blend is None or all(found):
+                continue
+            sentence = (
+                f"The mask of the local blend ({blend.words or 'drawn mask'}) is empty, so the edit is lost and the "
+                "picture is its source: lower the threshold, name other words, or check the words that must not change."
+            )
+            if not any(found):
+                raise P2PError(sentence)
+            logging.warning("Prompt-to-Prompt: in %d of %d pictures: %s", found.count(False), len(found), sentence)
+
+
+@contextmanager
+def tied_latents(sampler, blending: Blending) -> Iterator[None]:
+    """While inside, the sampler ties its own latents before every model call.
+
+    Not those the guider gets: with a noise mask they are a mixture made for the call.
+    """
+    function = getattr(sampler, "sampler_function", None)
+    if function is None or _SCALES_ITS_LATENTS in getattr(function, "__name__", ""):
+        yield
+        return
+
+    @functools.wraps(function)
+    def tying(model, *args, **kwargs):
+        return function(_TyingModel(model, blending.tie), *args, **kwargs)
+
+    sampler.sampler_function = tying
+    try:
+        yield
+    finally:
+        sampler.sampler_function = function
+
+
+class _TyingModel:
+    """The model that a sampler calls, which first ties the latents it is given."""
+
+    def __init__(self, model, tie) -> None:
+        self._model, self._tie = model, tie
+
+    def __call__(self, x, *args, **kwargs):
+        self._tie(x)
+        return self._model(x, *args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)

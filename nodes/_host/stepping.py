@@ -1,0 +1,62 @@
+"""What happens around a sampler and around each of its model calls."""
+
+import torch
+
+from .blending import Blending, tied_latents
+from .noise import tied, tied_step_noise
+from .progress import step_at
+from .run import Run
+
+_BY_NOISE_LEVEL = ("dpm_fast", "dpm_adaptive")  # samplers that choose their own steps
+
+
+def counting_steps(run: Run):
+    """SAMPLER_SAMPLE: the step counter."""
+
+    def wrapper(executor, guider, sigmas, extra_args, callback, *args, **kwargs):
+        def count(step, *report):
+            run.step = step + 1
+            if callback is not None:
+                callback(step, *report)
+
+        run.step = 0
+        return executor(guider, sigmas, extra_args, count, *args, **kwargs)
+
+    return wrapper
+
+
+def tying_rows(run: Run, blending: Blending):
+    """SAMPLER_SAMPLE: one noise per group, and the sampler's own latents tied by the local blend."""
+
+    def wrapper(executor, guider, sigmas, extra_args, callback, noise, *args, **kwargs):
+        sampler, noise = executor.class_obj, tied(noise, run.rows)
+        with tied_step_noise(sampler, noise, sigmas, extra_args.get("seed"), run.rows), tied_latents(sampler, blending):
+            return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+    return wrapper
+
+
+def chooses_steps(sampler) -> bool:
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    return any(part in name for part in _BY_NOISE_LEVEL)
+
+
+def following_noise_level(run: Run, sigmas: torch.Tensor):
+    """PREDICT_NOISE, for samplers that choose their steps: the step is read from the noise level of the call."""
+    levels = sigmas.tolist()
+
+    def wrapper(executor, x, timestep, *args, **kwargs):
+        run.step = min(step_at(levels, float(timestep[0])), len(levels) - 2)
+        return executor(x, timestep, *args, **kwargs)
+
+    return wrapper
+
+
+def blending_results(run: Run, blending: Blending):
+    """PREDICT_NOISE: ties what the model returns. Outside every other node's changes to it."""
+
+    def wrapper(executor, x, timestep, *args, **kwargs):
+        step = run.step
+        return blending.blend(executor(x, timestep, *args, **kwargs), step)
+
+    return wrapper

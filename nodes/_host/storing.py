@@ -1,0 +1,151 @@
+"""Recording what words look at, for the attention stores of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps, Side
+from ...p2p_core.errors import P2PError
+from ...p2p_core.placement import Grid
+from ...p2p_core.prompt import Prompt
+from ...p2p_core.word_maps import MapSums, Positions
+from .conditioning import GROUP_KEY
+from .marking import EntryKey
+from .run import plan_of
+from .seeing import Watch
+from .text import PROMPT_KEY
+
+Labelled = tuple[tuple[str, Positions], ...]  # words of one prompt and their tokens
+
+
+@dataclass(frozen=True, eq=False)
+class _Recorded:
+    """One entry that is watched for a store."""
+
+    side: Side
+    prompts: tuple[Prompt, ...]
+    words: tuple[Labelled, ...]
+    watch: Watch
+
+
+class Recording:
+    """What one store gets of one run."""
+
+    def __init__(self, store: AttentionStore, conds: Mapping[str, list], progress: Sequence[float], latent: Grid):
+        """Finds the prompts to be seen in the conditions of a run.
+
+        Raises:
+            P2PError: no prompt with words, or a word that none of them has.
+        """
+        self._store, self._progress = store, progress
+        store.record = None
+        self._entries: dict[EntryKey, _Recorded] = {}
+        wanted = _entries_with_words(conds, store.request)
+        _refuse_missing_words(store.request, [prompt for _, _, prompts in wanted for prompt in prompts])
+        for name, entry, prompts in wanted:
+            words = tuple(_labelled(prompt, store.request.words) for prompt in prompts)
+            watch = self._watch(entry, prompts, words, latent)
+            self._entries[name, entry["uuid"]] = _Recorded(_side(name), prompts, words, watch)
+
+    def _watch(self, entry: dict, prompts: Sequence[Prompt], words: Sequence[Labelled], latent: Grid) -> Watch:
+        request, group = self._store.request, entry.get(GROUP_KEY)
+        # An entry without an edit may have tokens that another node appended, which its prompt does not know of.
+        tokens = [entry["cross_attn"].shape[1]]
+        return Watch(
+            words_of_row=tuple(tuple(positions for _, positions in labelled) for labelled in words),
+            tokens_of_row=tuple(tokens if group is None else [prompt.token_count for prompt in prompts]),
+            plan=((),) * len(self._progress) if group is None else plan_of(group, self._progress),
+            latent=latent,
+            grids=request.grids,
+            steps=tuple(request.window.contains(value) for value in self._progress),
+            sums=MapSums(request.keep_steps),
+        )
+
+    def watches(self, key: EntryKey) -> tuple[Watch, ...]:
+        recorded = self._entries.get(key)
+        return () if recorded is None else (recorded.watch,)
+
+    def finish(self) -> None:
+        """Hands the maps over; the one copy from the device."""
+        rows = [row for recorded in self._entries.values() for row in _rows(recorded)]
+        steps = sorted({step for recorded in self._entries.values() for step in recorded.watch.sums.steps})
+        if self._store.request.keep_steps:
+            progress = tuple(self._progress[min(step, len(self._progress) - 1)] for step in steps)
+        else:
+            seen = [value for value in self._progress if self._store.request.window.contains(value)]
+            progress = (sum(seen) / len(seen),) if seen else ()
+        self._store.record = AttentionRecord(tuple(sorted(rows, key=lambda row: row.row)), progress)
+
+
+def _side(name: str) -> Side:
+    """Guiders of several prompts call all but one of their lists something positive."""
+    return "negative" if name == "negative" else "positive"
+
+
+def _entries_with_words(
+    conds: Mapping[str, list], request: AttentionRequest
+) -> list[tuple[str, dict, tuple[Prompt, ...]]]:
+    """(name of the list, entry, the prompts of its rows) of what is to be seen."""
+    found = []
+    for name, entries in conds.items():
+        for entry in entries or () if request.prompts in (_side(name), "both") else ():
+            if GROUP_KEY in entry:
+                controller = entry[GROUP_KEY].controller
+                found.append((name, entry, (controller.source, *(edit.target for edit in controller.edits))))
+            elif PROMPT_KEY in entry:
+                found.append((name, entry, (entry[PROMPT_KEY],)))
+    if not found:
+        raise P2PError(
+            f"P2P Attention Store finds no words in the {request.prompts} conditioning of this sampler: encode the prompt "
+            "with P2P Text Encode (or add P2P Tag Prompt), or choose the other prompt in P2P Attention Store."
+        )
+    return found
+
+
+def _refuse_missing_words(request: AttentionRequest, prompts: Sequence[Prompt]) -> None:
+    """Every phrase must stand in one prompt at least: a swapped word stands on one side of an edit only."""
+    for phrase in request.words:
+        errors = []
+        for prompt in prompts:
+            try:
+                prompt.find(phrase)
+            except P2PError as error:
+                errors.append(error)
+        if len(errors) == len(prompts):
+            raise errors[0]
+
+
+def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
+    if not phrases:
+        words = [word for word in prompt.words if not word.is_punctuation]
+        repeated = {word.text.casefold() for word in words if word.occurrence > 1}
+        return tuple(
+            (f"{word.text}#{word.occurrence}" if word.text.casefold() in repeated else word.text, word.positions)
+            for word in words
+        )
+    found = []
+    for phrase in phrases:
+        try:
+            found.append((phrase, prompt.find(phrase)))
+        except P2PError:  # it stands in another prompt of this run, see _refuse_missing_words
+            continue
+    return tuple(found)
+
+
+def _rows(recorded: _Recorded) -> list[RowMaps]:
+    means = recorded.watch.sums.mean()
+    if means is None:
+        return []
+    maps = means.half().cpu()  # (steps, rows of the batch, words, height, width)
+    of_group = recorded.watch.rows
+    return [
+        RowMaps(
+            row=row,
+            prompt=recorded.prompts[row % of_group].text,
+            side=recorded.side,
+            role="" if of_group == 1 else f"target {row % of_group}" if row % of_group else "source",
+            words=tuple(label for label, _ in recorded.words[row % of_group]),
+            maps=maps[:, row, : len(recorded.words[row % of_group])],
+        )
+        for row in range(maps.shape[1])
+        if recorded.words[row % of_group]
+    ]

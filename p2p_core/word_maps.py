@@ -1,0 +1,104 @@
+"""Seeing what words look at without making a map: the attention to some tokens is attention with them as values.
+
+``SDPA(q, k, W)`` with W (tokens × words) 1 where a token belongs to a word is the map of those words, summed over their
+tokens. Edited maps come the same way: W goes through the same operators as V (see ``operators``).
+"""
+
+from collections.abc import Hashable, Sequence
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce
+
+from .attention import Attend, Operators, edited_cross_attention
+from .placement import Grid
+
+Positions = tuple[int, ...]
+_ALIGNMENT = 8  # channels; kernels want values of aligned width
+
+
+def indicator(words_of_row: Sequence[Sequence[Positions]], tokens_of_row: Sequence[int], tokens: int) -> torch.Tensor:
+    """W of every row of a group: (rows, tokens, words), words filled up to one aligned width with zeros.
+
+    Args:
+        words_of_row: per row, the token positions of every word.
+        tokens_of_row: per row, the tokens of its prompt.
+        tokens: those of the conditioning, a multiple of each; the copies of a token share its attention.
+    """
+    words = max(map(len, words_of_row), default=0)
+    width = -(-max(words, 1) // _ALIGNMENT) * _ALIGNMENT
+    rows = []
+    for positions_of_words, count in zip(words_of_row, tokens_of_row, strict=True):
+        row = torch.zeros(count, width)
+        for word, positions in enumerate(positions_of_words):
+            row[list(positions), word] = 1
+        rows.append(row.repeat(tokens // count, 1))
+    return torch.stack(rows)
+
+
+def word_maps(
+    q: torch.Tensor, k: torch.Tensor, indicators: torch.Tensor, operators: Operators, heads: int, grid: Grid
+) -> torch.Tensor:
+    """The maps of the words after the edits of this step, mean over the heads.
+
+    Args:
+        q: (rows, queries, channels), after the projections, not edited.
+        k: (rows, tokens, channels).
+        indicators: (rows of a group, tokens, words) in the dtype of q, see ``indicator``.
+        operators: per target of the group, in the dtype of q; empty for rows that are not edited.
+        grid: (height, width) of the queries.
+
+    Returns:
+        (rows, queries, words).
+    """
+    values = indicators.repeat(q.shape[0] // len(indicators), 1, 1)
+    return edited_cross_attention(mean_over_heads(heads), q, k, values, operators, grid, heads)
+
+
+def mean_over_heads(heads: int) -> Attend:
+    """Attention of values that all heads share: (rows, tokens, words) → (rows, queries, words)."""
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        queries, keys = (rearrange(tensor, "r t (h c) -> r h t c", h=heads) for tensor in (q, k))
+        shared = v[:, None].expand(-1, heads, -1, -1)
+        return reduce(F.scaled_dot_product_attention(queries, keys, shared), "r h q w -> r q w", "mean")
+
+    return attend
+
+
+class MapSums:
+    """The sum of word maps over layers and steps, at one grid, on the device of the maps.
+
+    Sites are counted once per step: samplers that call the model twice, and conditions that are run for several areas
+    or guidance passes, must not count double.
+    """
+
+    def __init__(self, keep_steps: bool = False) -> None:
+        self._keep_steps = keep_steps
+        self._seen: set[Hashable] = set()
+        self._sums: dict[int, torch.Tensor] = {}
+        self._counts: dict[int, int] = {}
+
+    def wants(self, step: int, site: Hashable) -> bool:
+        return (step, site) not in self._seen
+
+    def add(self, step: int, site: Hashable, maps: torch.Tensor, grid: Grid, size: Grid) -> None:
+        """Add the maps of one site, (rows, height·width, words) on ``grid``, at ``size``."""
+        self._seen.add((step, site))
+        pictures = rearrange(maps.float(), "r (h w) n -> r n h w", h=grid[0], w=grid[1])
+        if grid != size:
+            pictures = F.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
+        place = step if self._keep_steps else 0
+        self._sums[place] = self._sums[place] + pictures if place in self._sums else pictures
+        self._counts[place] = self._counts.get(place, 0) + 1
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps that are kept apart, ascending; (0,) where all are one."""
+        return tuple(sorted(self._sums))
+
+    def mean(self) -> torch.Tensor | None:
+        """(steps, rows, words, height, width): the mean over layers, and over steps unless they are kept apart."""
+        if not self._sums:
+            return None
+        return torch.stack([self._sums[step] / self._counts[step] for step in self.steps])
