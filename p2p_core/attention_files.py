@@ -56,9 +56,9 @@ def save_attention(store: AttentionStore, path: Path, pack_version: str) -> None
         _check_values(row)
     tensors = {}
     for number, row in enumerate(record.rows):
-        tensors[f"{number}.maps"] = row.maps.contiguous()
+        tensors[f"{number}.maps"] = _own_copy(row.maps)
         if row.self_map is not None:
-            tensors[f"{number}.self_map"] = row.self_map.contiguous()
+            tensors[f"{number}.self_map"] = _own_copy(row.self_map)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         save_file(tensors, unfinished, metadata={_KEY: json.dumps(_header(store.request, record, pack_version))})
@@ -89,6 +89,11 @@ def load_attention(path: Path) -> AttentionStore:
         ) from error
     except _BadHeader as error:
         raise P2PError(f"{path.name} is damaged: {error}. Save the maps again with P2P Save Attention.") from error
+
+
+def _own_copy(tensor: torch.Tensor) -> torch.Tensor:
+    """Safetensors refuses tensors that share memory, such as views of the maps of a whole batch."""
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _header(request: AttentionRequest, record: AttentionRecord, pack_version: str) -> dict:

@@ -120,12 +120,17 @@ def _plain(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
+def _word_and_occurrence(label: str) -> tuple[str, int]:
+    word, occurrence = split_occurrence(label)
+    return _plain(word), occurrence or 1
+
+
 def _merged_columns(strand: _Strand) -> Sequence[_Indices]:
     """The words of all rows in one order: equal words, and words that replace each other, share a column."""
-    keys: list[str] = []
+    keys: list[tuple[str, int]] = []
     columns: list[dict[int, Sequence[int]]] = []
     for row, maps in sorted(strand.items()):
-        labels = [_plain(word) for word in maps.words]
+        labels = [_word_and_occurrence(word) for word in maps.words]
         grown_keys, grown = [], []
         for _, a0, a1, b0, b1 in difflib.SequenceMatcher(None, keys, labels, autojunk=False).get_opcodes():
             for offset in range(max(a1 - a0, b1 - b0)):
