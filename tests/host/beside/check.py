@@ -60,16 +60,18 @@ class Outcome:
     explicit: torch.Tensor
     alone: torch.Tensor | None
 
-    def expect(self, source: float = 0.0, explicit: float = 1e-5, margin: float = 20, neighbour: float = 1e-3) -> None:
+    def expect(
+        self, source: float = 0.0, explicit: float = 1e-5, margin: float = 20, neighbour: float | None = 1e-3
+    ) -> None:
         """The source is untouched, the target is what explicit maps make, and the neighbour acts.
 
         Args:
             source: relative difference that the source may have; 0 is bit-equal.
             explicit: relative difference that the target may have from the one with explicit maps.
             margin: how many times farther the unedited target must be.
-            neighbour: relative difference that the neighbour must make to the source.
+            neighbour: relative difference that the neighbour must make to the source, None where there is none alone.
         """
-        if self.alone is not None:
+        if self.alone is not None and neighbour is not None:
             assert _difference(self.plain, self.alone, 0) > neighbour
         for order, edited in self.edited.items():
             assert _difference(edited, self.plain, 0) <= source, order

@@ -1,0 +1,110 @@
+"""Beside ControlNets and their relatives. A ControlNet is a network of its own, with the unedited prompts."""
+
+import pytest
+
+import nodes as host_nodes
+
+from ..graph import empty_latent, plain_text
+from .check import Graph, outcome
+from .controls import hint, tiny_controlnet, tiny_t2i_adapter
+from .edits import EDIT_NAMES, EDITS, ONE_TERM, TWO_TERMS
+
+every_edit = pytest.mark.parametrize("edit", EDITS, ids=EDIT_NAMES)
+one_and_two_terms = pytest.mark.parametrize("edit", [ONE_TERM, TWO_TERMS], ids=["one term", "two terms"])
+SIDES = ("on_source", "on_positive")
+
+
+@pytest.fixture(scope="module")
+def controlnets():
+    return [tiny_controlnet(seed) for seed in (7, 8)]
+
+
+def controlled(conditioning, clip, *controls):
+    """The conditioning with (control, picture, strength, start, end) each; a negative prompt goes with it."""
+    negative = plain_text(clip, "")
+    for control, picture, strength, start, end in controls:
+        conditioning, negative = host_nodes.ControlNetApplyAdvanced().apply_controlnet(
+            conditioning, negative, control, picture, strength, start, end
+        )
+    return conditioning
+
+
+@every_edit
+@pytest.mark.parametrize("side", SIDES)
+def test_controlnet(tiny, controlnets, edit, side):
+    """On the source before P2P Apply, or on the positive after it."""
+
+    def on_prompt(conditioning):
+        return controlled(conditioning, tiny[1], (controlnets[0], hint(1), 0.5, 0.0, 0.6))
+
+    outcome(tiny, edit, Graph(**{side: on_prompt})).expect()
+
+
+@one_and_two_terms
+def test_controlnet_on_positive_and_negative(tiny, controlnets, edit):
+    """As a template has it: one node for both, after P2P Apply."""
+
+    def run(model, positive, negative, latent):
+        from .check import three_steps
+
+        both = host_nodes.ControlNetApplyAdvanced().apply_controlnet(
+            positive, negative, controlnets[0], hint(1), 0.5, 0.0, 1.0
+        )
+        return three_steps(model, *both, latent)
+
+    outcome(tiny, edit, Graph(run=run)).expect(neighbour=None)
+
+
+@one_and_two_terms
+@pytest.mark.parametrize("side", SIDES)
+def test_two_controlnets_with_ranges(tiny, controlnets, edit, side):
+    first, second = controlnets
+
+    def on_prompt(conditioning):
+        return controlled(conditioning, tiny[1], (first, hint(1), 0.5, 0.0, 0.4), (second, hint(2), 0.4, 0.3, 1.0))
+
+    outcome(tiny, edit, Graph(**{side: on_prompt})).expect()
+
+
+@one_and_two_terms
+def test_a_node_each_for_source_and_target(tiny, controlnets, edit):
+    """Two apply nodes with the same ControlNet, picture and range are one setting."""
+    picture = hint(1)
+
+    def on_prompt(conditioning):
+        return controlled(conditioning, tiny[1], (controlnets[0], picture, 0.5, 0.0, 1.0))
+
+    outcome(tiny, edit, Graph(on_source=on_prompt, on_target=on_prompt, on_rows=on_prompt)).expect()
+
+
+@one_and_two_terms
+def test_a_picture_for_every_row(tiny, controlnets, edit):
+    """Two groups, and a hint picture for each of their four rows."""
+
+    def on_prompt(conditioning):
+        return controlled(conditioning, tiny[1], (controlnets[0], hint(1, batch=4), 0.5, 0.0, 1.0))
+
+    outcome(tiny, edit, Graph(on_positive=on_prompt), empty_latent(64, 64, batch=2)).expect()
+
+
+@every_edit
+@pytest.mark.parametrize("side", SIDES)
+def test_t2i_adapter(tiny, edit, side):
+    adapter = tiny_t2i_adapter()
+
+    def on_prompt(conditioning):
+        return controlled(conditioning, tiny[1], (adapter, hint(1), 0.5, 0.0, 0.6))
+
+    outcome(tiny, edit, Graph(**{side: on_prompt})).expect()
+
+
+@one_and_two_terms
+def test_control_text_of_another_pack(tiny, controlnets, edit):
+    """InstantID gives its ControlNet the tokens of a face in place of the prompt (``cross_attn_controlnet``)."""
+    face = plain_text(tiny[1], "a face")[0][0][:, :16]
+
+    def on_prompt(conditioning):
+        controlled_text = controlled(conditioning, tiny[1], (controlnets[0], hint(1), 0.5, 0.0, 1.0))
+        return [[cond, {**extras, "cross_attn_controlnet": face}] for cond, extras in controlled_text]
+
+    outcome(tiny, edit, Graph(on_positive=on_prompt)).expect()
