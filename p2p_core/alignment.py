@@ -6,7 +6,7 @@ Hertz et al. 2022, section 4 (``seq_aligner.py`` in the published code), for any
 - a replaced word inherits from the word it took the place of, one to one where both have as many tokens, else every
   target token gets ``1/len(target)`` of every source token (the published rule), so that the mass stays the same;
 - an added word inherits nothing; the attention of a removed word is dropped, as in the published refine mapper;
-- start, end and padding: see ``structure_alignment``.
+- start, end, padding and tokens that another node appended: see ``structure_alignment``.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ import torch
 
 from .errors import P2PError
 from .prompt import Prompt, Word
-from .structure_alignment import readers_of_structure
+from .structure_alignment import appended_pairs, readers_of_structure
 from .word_alignment import WordPair, align_words
 
 
@@ -50,15 +50,18 @@ def align(source: Prompt, target: Prompt) -> Alignment:
             f"{target.chunk_length}: encode both with the same CLIP."
         )
     pairs = align_words(source, target)
+    appended = appended_pairs(source, target)
     mapper = torch.zeros(source.token_count, target.token_count)
     for position, readers in readers_of_structure(source, target).items():
         mapper[position, list(readers)] = 1 / max(len(readers), 1)
     for pair in pairs:
         _let_inherit(mapper, _positions(pair.source), _positions(pair.target))
-    carried = torch.tensor([kind is not None for kind in target.special])
-    for pair in pairs:
-        if pair.change == "kept":
-            carried[list(_positions(pair.target))] = True
+    for position, reader in appended:
+        mapper[position, reader] = 1
+    kept = [position for pair in pairs if pair.change == "kept" for position in _positions(pair.target)]
+    kept += [reader for position, reader in appended if source.token_keys[position] == target.token_keys[reader]]
+    carried = torch.tensor([kind in ("start", "end", "padding") for kind in target.special])
+    carried[kept] = True
     return Alignment(mapper, carried, mapper.sum(dim=0) > 0, pairs)
 
 

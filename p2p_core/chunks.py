@@ -13,7 +13,7 @@ import torch
 
 from .errors import P2PError
 
-Special = Literal["start", "end", "padding"]
+Special = Literal["start", "end", "padding", "appended"]  # appended: by another node, after the encoder
 Token = Any  # a vocabulary number, or the tensor (channels,) of a textual-inversion embedding
 Stream = Sequence[Sequence[Sequence[Any]]]  # chunks of (token, weight) or (token, weight, word number)
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 
 import torch
 
@@ -45,10 +46,12 @@ class Prompt:
     Attributes:
         text: as the user wrote it.
         words: in order, punctuation included.
-        token_count: tokens of the conditioning, ``chunk_length`` times the number of chunks.
+        token_count: tokens of the conditioning, ``chunk_length`` times the number of chunks, plus ``appended``.
         token_keys: one per token, equal where two tokens say the same; a token's weight is no part of it.
         chunk_length: tokens per chunk (77 for CLIP).
-        special: one per token: "start", "end", "padding", or None for a token of a word.
+        special: one per token: "start", "end", "padding", "appended", or None for a token of a word.
+        appended: how many tokens another node put after the prompt's own. What they say is not known.
+        variant: differs between conditionings of one text that are not the same (another CLIP skip, an average).
     """
 
     text: str
@@ -57,10 +60,32 @@ class Prompt:
     token_keys: tuple[Hashable, ...]
     chunk_length: int
     special: tuple[Special | None, ...]
+    appended: int = 0
+    variant: int = 0
+
+    @property
+    def own_token_count(self) -> int:
+        """The tokens that were made from the text."""
+        return self.token_count - self.appended
 
     @property
     def chunk_count(self) -> int:
-        return self.token_count // self.chunk_length
+        """The chunks that were made from the text."""
+        return self.own_token_count // self.chunk_length
+
+    def extended(self, keys: Sequence[Hashable]) -> "Prompt":
+        """The prompt in a conditioning to which a node appended tokens, as ComfyUI's ConditioningConcat does.
+
+        Args:
+            keys: one per appended token, equal where two tokens say the same.
+        """
+        return with_changes(
+            self,
+            token_count=self.token_count + len(keys),
+            token_keys=(*self.token_keys, *keys),
+            special=(*self.special, *["appended"] * len(keys)),
+            appended=self.appended + len(keys),
+        )
 
     def find(self, phrase: str) -> tuple[int, ...]:
         """The token positions of a word or of a phrase of consecutive words, in ascending order.
@@ -162,9 +187,10 @@ def _numbered_words(texts: Sequence[str], groups: Sequence[tuple[int, ...]]) -> 
 
 def _token_key(kind: Special | None, token: Mapping[str, Token]) -> Hashable:
     """What a token says, comparable between prompts: per encoder its number, or the content of its embedding."""
-    return kind or tuple((name, _digest(part) if is_embedding(part) else part) for name, part in token.items())
+    return kind or tuple((name, content_key(part) if is_embedding(part) else part) for name, part in token.items())
 
 
-def _digest(vector: torch.Tensor) -> str:
+def content_key(vector: torch.Tensor) -> str:
+    """Equal for two vectors of equal values."""
     content = vector.detach().to(device="cpu", dtype=torch.float32).contiguous().numpy().tobytes()
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""How the tokens that belong to no word (start, end, padding) correspond.
+"""How the tokens that belong to no word (start, end, padding, appended ones) correspond.
 
 They take much of the attention, and the published aligners get them wrong: padding that reads words, words that read
 padding (``AttentionReplace`` after a word of another token count, ``AttentionRefine`` with a shorter target). Here each
@@ -11,6 +11,9 @@ role reads its own role, chunk by chunk:
 
 A source token that n target tokens read gives 1/n of its map to each, so none of its mass is counted twice. Padding of
 the source whose place is taken by words in the target is not read, and its mass is dropped (also as published).
+
+Tokens that another node appended are read place by place where both prompts have as many. Where they do not, those of
+the target keep their own attention, and those of the source are not read.
 """
 
 from collections import defaultdict
@@ -54,3 +57,14 @@ def _padding_read_by(place: int, source: Prompt, chunks: range) -> Sequence[int]
         return source.positions_of("end", chunks)
     read = place if place in places else min(places)
     return [position for position in padding if position % source.chunk_length == read]
+
+
+def appended_pairs(source: Prompt, target: Prompt) -> list[tuple[int, int]]:
+    """Which appended tokens go together, (source position, target position): in order, where both have as many.
+
+    Where they do not, nothing is known of them, and none do.
+    """
+    if source.appended != target.appended:
+        return []
+    offset = target.own_token_count - source.own_token_count
+    return [(position, position + offset) for position in range(source.own_token_count, source.token_count)]

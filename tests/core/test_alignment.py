@@ -272,6 +272,43 @@ class TestStructure:
         assert starts == [[1, 0], [0, 1], [0, 1], [0, 1]]
 
 
+class TestAppended:
+    """Tokens that another node put after the prompt's own, in chunks of 12."""
+
+    keys = st.sampled_from(["", "ab", "abcd" * 3, "abdc" * 3, "abcd" * 6])
+
+    @given(prompts, prompts, keys, keys)
+    def test_the_prompts_own_tokens_align_as_without_them(self, source, target, first, second):
+        own = align(source, target)
+        found = align(source.extended(first), target.extended(second))
+        inside = slice(source.token_count), slice(target.token_count)
+        assert torch.equal(found.mapper[inside], own.mapper)
+        assert torch.equal(found.carried[: target.token_count], own.carried)
+        assert torch.equal(found.inherited[: target.token_count], own.inherited)
+        assert found.pairs == own.pairs
+
+    @given(prompts, prompts, keys, keys)
+    def test_they_never_meet_the_prompts_own_tokens(self, source, target, first, second):
+        mapper = align(source.extended(first), target.extended(second)).mapper
+        assert not mapper[source.token_count :, : target.token_count].any()
+        assert not mapper[: source.token_count, target.token_count :].any()
+
+    def test_as_many_on_both_sides_go_together_in_order(self):
+        source, target = TOKENIZER.read("a cat").extended("abcd"), TOKENIZER.read("a " * 12 + "dog").extended("abxd")
+        alignment = align(source, target)
+        assert torch.equal(alignment.mapper[12:, 24:], torch.eye(4))
+        assert alignment.inherited[24:].all()
+        assert alignment.carried[24:].tolist() == [True, True, False, True]  # x is another token than c
+
+    @pytest.mark.parametrize(("first", "second"), [("", "abcd"), ("abcd", ""), ("abcd", "ab"), ("ab", "abcd")])
+    def test_of_other_numbers_nothing_is_known(self, first, second):
+        source, target = TOKENIZER.read("a cat").extended(first), TOKENIZER.read("a dog").extended(second)
+        alignment = align(source, target)
+        assert alignment.mapper.shape == (12 + len(first), 12 + len(second))
+        assert not alignment.mapper[12:].any() and not alignment.mapper[:, 12:].any()
+        assert not alignment.carried[12:].any() and not alignment.inherited[12:].any()
+
+
 def test_chunks_of_different_lengths_are_refused():
     short, long = ToyTokenizer(chunk_length=12).read("a cat"), ToyTokenizer(chunk_length=77).read("a dog")
     with pytest.raises(P2PError, match='"a cat" is cut in chunks of 12 tokens, "a dog" in chunks of 77: encode both'):

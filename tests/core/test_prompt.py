@@ -50,6 +50,19 @@ def test_weights_are_no_part_of_the_words():
     assert plain.token_keys == weighted.token_keys
 
 
+def test_appended_tokens_belong_to_no_word():
+    prompt = TOKENIZER.read("a cat")
+    extended = prompt.extended("ab").extended("c")
+    assert extended.words == prompt.words and extended.find("cat") == prompt.find("cat")
+    assert (extended.token_count, extended.own_token_count, extended.appended) == (80, 77, 3)
+    assert extended.chunk_count == 1
+    assert extended.special[77:] == ("appended",) * 3
+    assert extended.token_keys[77:] == tuple("abc")
+    assert extended.positions_of("padding", range(1)) == prompt.positions_of("padding", range(1))
+    assert prompt.extended("") == prompt
+    assert extended == prompt.extended("abc") != prompt.extended("abd")
+
+
 def test_a_word_cut_in_two_by_a_chunk_is_one_word():
     tokenizer = ToyTokenizer(chunk_length=6)
     word = next(
