@@ -48,6 +48,12 @@ def test_row_1_replace_takes_any_word_counts():
     }
 
 
+def test_row_1_replace_takes_fewer_words():
+    source, target = TOKENIZER.read("a big fluffy dog on the grass"), TOKENIZER.read("a cat")
+    edit = replace(source, target, ALWAYS, None)
+    assert dict(inherited_words(edit.alignment, source, target)) == {"a": {"a"}, "cat": {"big", "fluffy", "dog"}}
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("burger", "cheeseburger-lasagne"), ("hippopotamus", "cat"), ("cat", "hippopotamus")]
 )
@@ -79,6 +85,7 @@ class TestRow4:
         ("a cat, sitting", "cat,", ["cat"]),
         ("a Cat sitting", "CAT", ["cat"]),
         ("a teddy bear", "teddy bear", ["teddy", "bear"]),
+        ("a teddy-bear, sitting", "Teddy-Bear", ["teddy", "-", "bear"]),
         ("a  cat   sitting", "sitting", ["sitting"]),
         ("a\ncat", "a cat", ["a", "cat"]),
     ])  # fmt: skip
@@ -141,3 +148,11 @@ class TestRow16:
     def test_weights(self):
         source, target = TOKENIZER.read("a (fluffy cat:1.3)s"), TOKENIZER.read("a fluffy (dog:0.7)s")
         assert [pair.change for pair in align(source, target).pairs] == ["kept", "kept", "replaced", "kept"]
+
+    def test_weights_do_not_change_the_alignment(self):
+        plain, weighted = (
+            align(TOKENIZER.read(f"a {cat} on grass"), TOKENIZER.read(f"a {dog} on grass"))
+            for cat, dog in (("fluffy cat", "fluffy dog"), ("(fluffy cat:1.3)", "fluffy (dog:0.7)"))
+        )
+        assert torch.equal(weighted.mapper, plain.mapper)
+        assert torch.equal(weighted.carried, plain.carried)
