@@ -6,7 +6,7 @@ from ..p2p_core.edit import Controller, Edit
 from ..p2p_core.errors import P2PError
 from ..p2p_core.prompt import Prompt
 from ._host.conditioning import EditedConditioning, EntryEdits
-from ._host.text import prompt_of
+from ._host.text import prompt_of, told_apart
 
 EditOf = Callable[[Prompt, Prompt], Edit]
 
@@ -30,7 +30,7 @@ def edited_conditioning(source: list, target: list, edit_of: EditOf) -> EditedCo
             "prompt: add it to the source too, or to the positive output of P2P Apply."
         )
     entries = tuple(
-        EntryEdits(first, (second,), Controller(a, (edit_of(a, b),)))
+        EntryEdits(first, (second,), Controller(a, (edit_of(a, told_apart(first, a, second, b)),)))
         for (first, a), (second, b) in zip(sources, targets, strict=True)
     )
     return EditedConditioning(entries, tuple(unedited))
@@ -42,6 +42,6 @@ def _with_prompts(conditioning: list, side: str) -> tuple[list, list]:
     if not stamped:
         raise P2PError(
             f"The {side} conditioning does not know its words: encode the prompt with P2P Text Encode and connect "
-            f"that to {side}."
+            f"that to {side}, or pass the conditioning of another encoder through P2P Tag Prompt."
         )
     return stamped, [entry for entry, prompt in read if prompt is None]

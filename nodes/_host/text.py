@@ -1,9 +1,12 @@
 """Prompts as the host's CLIP reads them."""
 
+from collections.abc import Mapping
+from dataclasses import replace as with_changes
+
 import torch
 
 from ...p2p_core.errors import P2PError
-from ...p2p_core.prompt import Prompt, read_prompt
+from ...p2p_core.prompt import Prompt, content_key, read_prompt
 
 PROMPT_KEY = "p2p_prompt"  # in a conditioning entry's dictionary: the Prompt it was encoded from
 
@@ -44,27 +47,72 @@ def _embedding_width(clip, name: str, encoder) -> int:
     return model.transformer.get_input_embeddings().weight.shape[1]
 
 
-def encode(clip, text: str) -> list:
-    """CONDITIONING that also carries its ``Prompt``, in the host's own encoding of the text."""
+def encode(clip, text: str, sizes: Mapping[str, int]) -> list:
+    """CONDITIONING that also carries its ``Prompt``, in the host's own encoding of the text.
+
+    Args:
+        sizes: what else the model is told, under the host's names for it: ``width``, ``crop_w``, ….
+    """
     prompt, tokens = read_prompt_with_clip(clip, text)
-    return clip.encode_from_tokens_scheduled(tokens, add_dict={PROMPT_KEY: prompt})
+    return clip.encode_from_tokens_scheduled(tokens, add_dict={PROMPT_KEY: prompt, **sizes})
+
+
+def tagged(clip, text: str, conditioning: list) -> list:
+    """The conditioning with the words of the text on every entry, in place of any it had.
+
+    Raises:
+        P2PError: an entry has another number of tokens than the CLIP makes of the text.
+    """
+    prompt, _ = read_prompt_with_clip(clip, text)
+    for cond, _ in conditioning:
+        _check_one_prompt(cond, prompt)
+        if cond.shape[1] != prompt.token_count:
+            raise P2PError(
+                f'The CLIP makes {prompt.token_count} tokens of "{text}", but the conditioning has {cond.shape[1]}: '
+                "give P2P Tag Prompt the CLIP and the text that the conditioning was encoded with (the longer one of "
+                "two texts), and add other conditionings to it (ConditioningConcat) after P2P Tag Prompt, not before."
+            )
+    return [[cond, {**extras, PROMPT_KEY: prompt}] for cond, extras in conditioning]
 
 
 def prompt_of(entry: list) -> Prompt | None:
-    """The prompt of one conditioning entry; None where it was not encoded by this pack.
+    """The prompt of one conditioning entry; None where this pack did not stamp one on it.
+
+    Whole chunks that a node appended to the prompt's own tokens belong to it as tokens of unknown content.
 
     Raises:
-        P2PError: the entry has other tokens than its prompt.
+        P2PError: the entry does not begin with the tokens of its prompt, as far as their number tells.
     """
     cond, extras = entry
     prompt = extras.get(PROMPT_KEY)
     if prompt is None:
         return None
-    if not torch.is_tensor(cond) or cond.shape[0] != 1:
-        raise P2PError(f'The conditioning of "{prompt.text}" holds several prompts in one batch: use one prompt each.')
-    if cond.shape[1] != prompt.token_count:
+    _check_one_prompt(cond, prompt)
+    appended = cond.shape[1] - prompt.token_count
+    if appended < 0 or appended % prompt.chunk_length:
         raise P2PError(
             f'The conditioning of "{prompt.text}" has {cond.shape[1]} tokens but its prompt has {prompt.token_count}: '
-            "a node in between (such as ConditioningConcat) added tokens. Write the whole text in one P2P Text Encode."
+            f"a node after the text encoder changed their number, and not by whole chunks of {prompt.chunk_length} as "
+            "ConditioningConcat does. Remove that node."
         )
-    return prompt
+    return prompt.extended([content_key(token) for token in cond[0, prompt.token_count :].cpu()])
+
+
+def told_apart(source_entry: list, source: Prompt, target_entry: list, target: Prompt) -> Prompt:
+    """The target's prompt, unequal to the source's where only their conditioning differs.
+
+    An averaged prompt or one of another CLIP skip has the words of the prompt it was made from, and is still an edit.
+    """
+    is_other = source == target and not _same_content(source_entry, target_entry)
+    return with_changes(target, variant=source.variant + 1) if is_other else target
+
+
+def _check_one_prompt(cond, prompt: Prompt) -> None:
+    if not torch.is_tensor(cond) or cond.ndim != 3 or cond.shape[0] != 1:
+        raise P2PError(f'The conditioning of "{prompt.text}" holds several prompts in one batch: use one prompt each.')
+
+
+def _same_content(first: list, second: list) -> bool:
+    parts = ((cond, extras.get("pooled_output")) for cond, extras in (first, second))
+    pairs = zip(*parts, strict=True)
+    return all(a is b or (torch.is_tensor(a) and torch.is_tensor(b) and torch.equal(a, b)) for a, b in pairs)

@@ -1,6 +1,7 @@
 """What differs between versions of ComfyUI, probed by behaviour. Each probe says which versions it is for."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 
 from comfy_api.latest import io
@@ -16,6 +17,16 @@ def schema(**fields) -> io.Schema:
     fields.setdefault("search_aliases", SEARCH_ALIASES)
     known = {field.name for field in dataclasses.fields(io.Schema)}
     return io.Schema(category="prompt-to-prompt", **{name: value for name, value in fields.items() if name in known})
+
+
+def node_input(kind, name: str, **fields):
+    """``kind.Input(name, …)``, such as ``io.Int.Input``, without the fields this host does not know.
+
+    ``advanced`` came with ComfyUI 0.10.0 (January 2026); before, an unknown field is a TypeError.
+    """
+    known = inspect.signature(kind.Input).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    return kind.Input(name, **{key: value for key, value in fields.items() if takes_any or key in known})
 
 
 def outside_compiled_graph(function: Callable) -> Callable:
