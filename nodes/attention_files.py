@@ -73,7 +73,8 @@ class P2PLoadAttention(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, file):
         try:
-            chosen_file(file, SUFFIX)
+            if file is not None:  # what another node gives is not known yet
+                chosen_file(file, SUFFIX)
         except P2PError as error:
             return str(error)
         return True

@@ -4,6 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 
@@ -126,20 +127,24 @@ def _word_and_occurrence(label: str) -> tuple[str, int]:
 
 
 def _merged_columns(strand: _Strand) -> Sequence[_Indices]:
-    """The words of all rows in one order: equal words, and words that replace each other, share a column."""
-    keys: list[tuple[str, int]] = []
-    columns: list[dict[int, Sequence[int]]] = []
-    for row, maps in sorted(strand.items()):
-        labels = [_word_and_occurrence(word) for word in maps.words]
-        grown_keys, grown = [], []
-        for _, a0, a1, b0, b1 in difflib.SequenceMatcher(None, keys, labels, autojunk=False).get_opcodes():
-            for offset in range(max(a1 - a0, b1 - b0)):
-                old, new = a0 + offset, b0 + offset
-                grown_keys.append(keys[old] if old < a1 else labels[new])
-                column = dict(columns[old]) if old < a1 else {}
-                grown.append(column | ({row: (new,)} if new < b1 else {}))
-        keys, columns = grown_keys, grown
-    return columns
+    """The words of all rows in one order: words of the first row, and what they became in others, share a column.
+
+    Where numbers of words differ the last ones share: they are what the others describe.
+    """
+    labels = {row: [_word_and_occurrence(word) for word in maps.words] for row, maps in sorted(strand.items())}
+    first = next(iter(labels.values()))
+    shared: list[dict[int, Sequence[int]]] = [{} for _ in first]
+    added: list[list[dict[int, Sequence[int]]]] = [[] for _ in range(len(first) + 1)]  # before each of the shared ones
+    for row, words in labels.items():
+        for _, a0, a1, b0, b1 in difflib.SequenceMatcher(None, first, words, autojunk=False).get_opcodes():
+            common = min(a1 - a0, b1 - b0)
+            for from_end in range(1, common + 1):
+                shared[a1 - from_end][row] = (b1 - from_end,)
+            for place, word in enumerate(range(b0, b1 - common)):
+                added[a0] += [{}] if place == len(added[a0]) else []
+                added[a0][place][row] = (word,)
+    pairs = zip_longest(added, shared)
+    return [column for before, own in pairs for column in (*before, own) if column is not None]
 
 
 def _word_map(maps: RowMaps, indices: Sequence[int], step: int, refine: int) -> WordMap:

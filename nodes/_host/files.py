@@ -30,11 +30,12 @@ def new_output_file(prefix: str, suffix: str) -> NewFile:
     Raises:
         P2PError: a prefix without a name, or one that leaves the output folder.
     """
-    if not prefix.strip() or prefix.strip().endswith(("/", "\\")) or "\0" in prefix:
+    prefix = prefix.strip()
+    if os.path.basename(prefix) in ("", ".", "..") or prefix.endswith("\\") or "\0" in prefix:
         raise P2PError(f'The filename_prefix "{prefix}" names no file: write one such as "attention/maps".')
     try:
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-            prefix.strip(), folder_paths.get_output_directory()
+            prefix, folder_paths.get_output_directory()
         )
     except OSError as error:
         raise P2PError(f'No folder for the filename_prefix "{prefix}" can be made: {error}.') from error

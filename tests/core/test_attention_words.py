@@ -55,6 +55,15 @@ class TestEveryWord:
         assert labels(columns) == [["a", "a"], ["cat", "dog"], ["on", "on"], ["grass", "grass"]]
         assert values(columns)[1] == [1, 11]
 
+    def test_of_several_replaced_words_the_last_ones_share_columns(self):
+        columns = word_columns(store(row(0, "a red car"), row(1, "a large blue house"), row(2, "a bus")))
+        assert labels(columns) == [
+            ["a", "a", "a"],
+            [None, "large", None],
+            ["red", "blue", None],
+            ["car", "house", "bus"],
+        ]
+
     def test_added_and_removed_words_leave_the_others_in_line(self):
         columns = word_columns(store(row(0, "a red cat"), row(1, "a cat asleep"), row(2, "a tiny red dog")))
         assert labels(columns) == [
