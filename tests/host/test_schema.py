@@ -14,8 +14,9 @@ NODES = {node.GET_SCHEMA().node_id: node for node in asyncio.run(PromptToPromptE
 def shape(node) -> dict[str, list[list[str]]]:
     """[name, type] of every input and output in the order of the host's object_info."""
     info = node.GET_NODE_INFO_V1()
-    fields = {name: field for section in info["input"].values() for name, field in section.items()}
-    names = [name for section in info["input_order"].values() for name in section]
+    sections = [section for section in info["input"] if section != "hidden"]  # what the host adds to output nodes
+    fields = {name: field for section in sections for name, field in info["input"][section].items()}
+    names = [name for section in sections for name in info["input_order"][section]]
     kinds = ["COMBO" if isinstance(fields[name][0], list) else fields[name][0] for name in names]
     return {
         "inputs": [list(pair) for pair in zip(names, kinds, strict=True)],
