@@ -2,9 +2,39 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import apply, mini_sdxl, replace, tag_prompt, text_encode
+from . import (
+    apply,
+    attention_files,
+    attention_maps,
+    attention_store,
+    combine,
+    local_blend,
+    mini_sdxl,
+    move,
+    refine,
+    replace,
+    reweight,
+    tag_prompt,
+    text_encode,
+)
+
+_MODULES = (
+    text_encode,
+    tag_prompt,
+    replace,
+    refine,
+    reweight,
+    move,
+    local_blend,
+    combine,
+    apply,
+    attention_store,
+    attention_maps,
+    attention_files,
+    mini_sdxl,
+)
 
 
 class PromptToPromptExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [node for module in (text_encode, tag_prompt, replace, apply, mini_sdxl) for node in module.NODES]
+        return [node for module in _MODULES for node in module.NODES]

@@ -22,6 +22,14 @@ class P2PApply(io.ComfyNode):
                 ControllerType.Input("controller", tooltip="How the target follows the source."),
                 io.Conditioning.Input("negative", tooltip="The negative prompt; it is the same for all pictures."),
                 io.Latent.Input("latent", tooltip="The latent to sample. A batch: several sources, an edit of each."),
+                io.Combo.Input(
+                    "controlnet_prompt",
+                    options=["target", "source"],
+                    default="target",
+                    optional=True,
+                    tooltip="Which prompt a ControlNet reads for the edited pictures: their own, or the source's, so "
+                    "that its guidance is the same for source and targets.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with the edits, for the sampler."),
@@ -35,8 +43,9 @@ class P2PApply(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, controller, negative, latent):
-        return io.NodeOutput(with_edits(model), merged(controller), negative, expanded(latent, controller.rows))
+    def execute(cls, model, controller, negative, latent, controlnet_prompt="target"):
+        positive = merged(controller, controlnet_prompt)
+        return io.NodeOutput(with_edits(model), positive, negative, expanded(latent, controller.rows))
 
 
 NODES = [P2PApply]

@@ -1,8 +1,9 @@
 """Source and targets as one conditioning, so that their rows travel through the model together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,6 +12,8 @@ from ...p2p_core.errors import P2PError
 from .text import PROMPT_KEY
 
 GROUP_KEY = "p2p_group"  # in a conditioning entry's dictionary: the Group whose rows it holds
+
+ControlNetPrompt = Literal["target", "source"]
 
 _NAMES = {
     "control": "a ControlNet",
@@ -58,12 +61,39 @@ class EditedConditioning:
         return 1 + len(self.entries[0].targets)
 
 
-def merged(conditioning: EditedConditioning) -> list:
-    """CONDITIONING with one row per prompt, everything else set on the source or a target kept."""
-    return [*(_merged_entry(entry) for entry in conditioning.entries), *conditioning.unedited]
+def combined_entries(
+    first: EditedConditioning, second: EditedConditioning, combine: Callable[[Controller, Controller], Controller]
+) -> EditedConditioning:
+    """The targets of both, entry by entry.
+
+    Raises:
+        P2PError: the two have different sources.
+    """
+    alike = len(first.entries) == len(second.entries) and all(
+        _same(a.source[0], b.source[0]) for a, b in zip(first.entries, second.entries, strict=True)
+    )
+    entries = tuple(
+        EntryEdits(a.source, (*a.targets, *b.targets), combine(a.controller, b.controller))
+        for a, b in zip(first.entries, second.entries, strict=False)
+    )
+    if not alike:
+        raise P2PError(
+            "The source conditionings of the two controllers differ (another CLIP, CLIP skip or number of prompts): "
+            "connect the same source to both."
+        )
+    return EditedConditioning(entries, first.unedited)
 
 
-def _merged_entry(entry: EntryEdits) -> list:
+def merged(conditioning: EditedConditioning, controlnet_prompt: ControlNetPrompt = "target") -> list:
+    """CONDITIONING with one row per prompt, everything else set on the source or a target kept.
+
+    Args:
+        controlnet_prompt: "target" lets a ControlNet read the prompt of each row, "source" the source's for all rows.
+    """
+    return [*(_merged_entry(entry, controlnet_prompt) for entry in conditioning.entries), *conditioning.unedited]
+
+
+def _merged_entry(entry: EntryEdits, controlnet_prompt: ControlNetPrompt) -> list:
     parts = [entry.source, *entry.targets]
     _refuse_different_encoders(parts)
     extras: dict = {}
@@ -73,7 +103,10 @@ def _merged_entry(entry: EntryEdits) -> list:
     if all(torch.is_tensor(vector) for vector in pooled):
         extras["pooled_output"] = torch.cat(pooled)
     extras[GROUP_KEY] = Group(entry.controller)
-    return [torch.cat(_of_one_length([part[0] for part in parts])), extras]
+    text = torch.cat(_of_one_length([part[0] for part in parts]))
+    if controlnet_prompt == "source":
+        extras["cross_attn_controlnet"] = text[:1].expand_as(text)
+    return [text, extras]
 
 
 def _refuse_different_encoders(parts: Sequence[list]) -> None:

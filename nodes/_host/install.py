@@ -1,4 +1,4 @@
-"""What P2P Apply and P2P Attention Store leave on a model: one wrapper around sampling, which does all else for one run.
+"""What P2P Apply and P2P Attention Store leave on a model: one wrapper around sampling, which does all else.
 
 Nothing is patched when a node runs. The wrapper edits the run's own copy of the model's options, which the host drops
 when the run ends, however it ends. Running last, it sees what every other node installed: its patches go first in their
@@ -113,8 +113,8 @@ def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: boo
         )
     if groups and not has_edits:
         raise P2PError(
-            "This sampler got the positive conditioning of P2P Apply without its model: connect the model output of the "
-            "same P2P Apply (P2P Attention Store goes before or after it)."
+            "This sampler got the positive conditioning of P2P Apply without its model: connect the model output of "
+            "the same P2P Apply (P2P Attention Store goes before or after it)."
         )
     if not groups:
         return 1

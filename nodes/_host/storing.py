@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ...p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps, Side
 from ...p2p_core.errors import P2PError
 from ...p2p_core.placement import Grid
+from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt
 from ...p2p_core.word_maps import MapSums, Positions
 from .conditioning import GROUP_KEY
@@ -40,7 +41,8 @@ class Recording:
         store.record = None
         self._entries: dict[EntryKey, _Recorded] = {}
         wanted = _entries_with_words(conds, store.request)
-        _refuse_missing_words(store.request, [prompt for _, _, prompts in wanted for prompt in prompts])
+        # A swapped word stands on one side of an edit only.
+        refuse_missing(store.request.words, [prompt for _, _, prompts in wanted for prompt in prompts])
         for name, entry, prompts in wanted:
             words = tuple(_labelled(prompt, store.request.words) for prompt in prompts)
             watch = self._watch(entry, prompts, words, latent)
@@ -95,23 +97,10 @@ def _entries_with_words(
                 found.append((name, entry, (entry[PROMPT_KEY],)))
     if not found:
         raise P2PError(
-            f"P2P Attention Store finds no words in the {request.prompts} conditioning of this sampler: encode the prompt "
-            "with P2P Text Encode (or add P2P Tag Prompt), or choose the other prompt in P2P Attention Store."
+            f"P2P Attention Store finds no words in the {request.prompts} conditioning of this sampler: encode the "
+            "prompt with P2P Text Encode (or add P2P Tag Prompt), or choose the other prompt in P2P Attention Store."
         )
     return found
-
-
-def _refuse_missing_words(request: AttentionRequest, prompts: Sequence[Prompt]) -> None:
-    """Every phrase must stand in one prompt at least: a swapped word stands on one side of an edit only."""
-    for phrase in request.words:
-        errors = []
-        for prompt in prompts:
-            try:
-                prompt.find(phrase)
-            except P2PError as error:
-                errors.append(error)
-        if len(errors) == len(prompts):
-            raise errors[0]
 
 
 def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
@@ -122,13 +111,7 @@ def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
             (f"{word.text}#{word.occurrence}" if word.text.casefold() in repeated else word.text, word.positions)
             for word in words
         )
-    found = []
-    for phrase in phrases:
-        try:
-            found.append((phrase, prompt.find(phrase)))
-        except P2PError:  # it stands in another prompt of this run, see _refuse_missing_words
-            continue
-    return tuple(found)
+    return tuple((phrase, prompt.find(phrase)) for phrase in phrases if stands_in(prompt, phrase))
 
 
 def _rows(recorded: _Recorded) -> list[RowMaps]:

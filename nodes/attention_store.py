@@ -1,0 +1,74 @@
+"""Record what each word looks at while sampling (the paper's attention store, reduced to chosen words)."""
+
+from comfy_api.latest import io
+
+from ..p2p_core.attention_store import AttentionRequest, AttentionStore
+from ..p2p_core.errors import P2PError
+from ..p2p_core.grammar import parse_words
+from ..p2p_core.windows import Window
+from ._host.install import with_store
+from ._host.versions import schema
+from .following import GRIDS, fraction
+from .types import AttentionType
+
+
+class P2PAttentionStore(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PAttentionStore",
+            display_name="P2P Attention Store",
+            description="Records where in the picture each word has its attention, in any run with or without an edit. "
+            "Connect the model to the sampler, and the attention to P2P Attention Maps.",
+            not_idempotent=True,  # two stores with the same settings are two stores
+            inputs=[
+                io.Model.Input("model", tooltip="The model to watch, before or after P2P Apply."),
+                io.String.Input(
+                    "words",
+                    default="",
+                    multiline=False,
+                    tooltip="Words or phrases to record: 'cat, red hat'. Empty records every word. The prompt must "
+                    "come from P2P Text Encode or P2P Tag Prompt.",
+                ),
+                io.Combo.Input(
+                    "prompt",
+                    options=["positive", "negative", "both"],
+                    default="positive",
+                    tooltip="Of which prompt words are recorded.",
+                ),
+                io.Combo.Input(
+                    "largest_grid",
+                    options=GRIDS,
+                    default="medium",
+                    tooltip="The finest attention that counts: coarse (a quarter of the latent), medium (half) or all.",
+                ),
+                fraction("start", 0.0, "When recording starts: 0 is pure noise, 1 the finished picture."),
+                fraction("end", 1.0, "When recording ends."),
+                io.Boolean.Input(
+                    "keep_steps", default=False, tooltip="Keep every step by itself instead of their mean."
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The model that records; connect it to the sampler."),
+                AttentionType.Output(display_name="attention", tooltip="What was recorded, once the sampler has run."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, words="", start=0.0, end=1.0):
+        try:
+            parse_words(words or "")
+            if start is not None and end is not None and start >= end:
+                raise P2PError(f"start ({start}) is not before end ({end}): nothing would be recorded.")
+        except P2PError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, model, words, prompt, largest_grid, start, end, keep_steps):
+        request = AttentionRequest(parse_words(words), prompt, largest_grid, Window(start, end), keep_steps)
+        store = AttentionStore(request)
+        return io.NodeOutput(with_store(model, store), store)
+
+
+NODES = [P2PAttentionStore]

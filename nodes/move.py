@@ -1,0 +1,91 @@
+"""Move or resize one word: its attention is put elsewhere in the picture, and the object follows."""
+
+from comfy_api.latest import io
+
+from ..p2p_core.edit import move
+from ..p2p_core.errors import P2PError
+from ..p2p_core.grammar import parse_words
+from ..p2p_core.placement import Placement
+from ..p2p_core.windows import Window
+from ._host.versions import schema
+from .chaining import chained_inputs, start_of_chain, with_each_phrase
+from .following import fraction
+from .types import controller_output
+
+_NEVER = Window(0, 0)  # of a prompt alone: a layout taken from the source would hold the object in its place
+
+
+class P2PMoveController(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PMoveController",
+            display_name="P2P Move a Word",
+            description="Shifts or resizes what a word draws by moving the word's attention. Connect one prompt alone, "
+            "or a controller to add this to another edit (then lower its cross_end and self_end, which hold the layout).",
+            inputs=[
+                io.String.Input(
+                    "word",
+                    default="",
+                    placeholder="red car",
+                    tooltip="The word to move. Give the whole phrase, 'red car', so that its colour comes along. Several "
+                    "words separated by commas move alike.",
+                ),
+                _offset("offset_x", 0.25, "right", "width"),
+                _offset("offset_y", 0.0, "down", "height"),
+                io.Float.Input(
+                    "scale",
+                    default=1.0,
+                    min=0.25,
+                    max=4.0,
+                    step=0.05,
+                    round=0.001,
+                    tooltip="Resizes the word's attention about its own centre: 2 is twice as wide and high.",
+                ),
+                fraction("start", 0.0, "When the word starts to be moved. 0 is pure noise, 1 the finished picture."),
+                fraction(
+                    "end",
+                    0.5,
+                    "When moving stops. The place of things is decided early: later ends move further, but the object "
+                    "may fade.",
+                ),
+                *chained_inputs(),
+            ],
+            outputs=[controller_output("The edit with the word moved. Connect it to P2P Apply or another P2P node.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, word="", start=0.0, end=1.0):
+        try:
+            if word is not None and not parse_words(word):
+                raise P2PError("word is empty: give the word of the prompt that is to be moved.")
+            if start is not None and end is not None and start > end:
+                raise P2PError(f"start ({start}) is after end ({end}): swap the two.")
+        except P2PError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, word, offset_x, offset_y, scale, start, end, controller=None, conditioning=None):
+        words, placement, window = parse_words(word), Placement(offset_x, offset_y, scale), Window(start, end)
+        if not words:
+            raise P2PError("word is empty: give the word of the prompt that is to be moved.")
+        chain = start_of_chain("P2P Move a Word", controller, conditioning, _NEVER, None)
+        return io.NodeOutput(
+            with_each_phrase(chain, words, lambda edit, number: move(edit, words[number], placement, window))
+        )
+
+
+def _offset(name: str, default: float, direction: str, length: str) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=default,
+        min=-1.0,
+        max=1.0,
+        step=0.01,
+        round=0.001,
+        tooltip=f"How far to move it {direction}, as a part of the picture's {length}; negative for the other way.",
+    )
+
+
+NODES = [P2PMoveController]

@@ -1,0 +1,39 @@
+"""Add or change words of a prompt: what both prompts share keeps its attention (Hertz et al. 2022, section 4)."""
+
+from comfy_api.latest import io
+
+from ..p2p_core.edit import refine
+from ..p2p_core.windows import Window
+from ._host.versions import schema
+from .following import following, following_inputs, following_output, invalid_following
+
+
+class P2PRefineController(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PRefineController",
+            display_name="P2P Refine (Add Words)",
+            description="Says how the target picture follows the source: words that both prompts share keep their "
+            "attention, and new or changed words find their own. For added phrases (a castle, a castle next to a river) "
+            "and for styles.",
+            inputs=following_inputs(),
+            outputs=[following_output()],
+        )
+
+    @classmethod
+    def validate_inputs(cls, cross_start=0.0, cross_end=1.0, self_start=0.0, self_end=1.0, word_windows=""):
+        return invalid_following(cross_start, cross_end, self_start, self_end, word_windows)
+
+    @classmethod
+    def execute(
+        cls, source, target, cross_start, cross_end, self_start, self_end, word_windows="",
+        self_attention="inject", self_grids="coarse",
+    ):  # fmt: skip
+        cross, self_window = Window(cross_start, cross_end), Window(self_start, self_end)
+        return io.NodeOutput(
+            following(refine, source, target, cross, self_window, word_windows, self_attention, self_grids)
+        )
+
+
+NODES = [P2PRefineController]
