@@ -22,14 +22,14 @@ class P2PMoveController(io.ComfyNode):
             node_id="P2PMoveController",
             display_name="P2P Move a Word",
             description="Shifts or resizes what a word draws by moving the word's attention. Connect one prompt alone, "
-            "or a controller to add this to another edit (then lower its cross_end and self_end, which hold the layout).",
+            "or a controller to add this to another edit (then lower its cross_end and self_end: they hold the layout).",
             inputs=[
                 io.String.Input(
                     "word",
                     default="",
                     placeholder="red car",
-                    tooltip="The word to move. Give the whole phrase, 'red car', so that its colour comes along. Several "
-                    "words separated by commas move alike.",
+                    tooltip="The word to move. Give the whole phrase, 'red car', so that its colour comes along. "
+                    "Several words separated by commas move alike.",
                 ),
                 _offset("offset_x", 0.25, "right", "width"),
                 _offset("offset_y", 0.0, "down", "height"),

@@ -15,8 +15,8 @@ class P2PRefineController(io.ComfyNode):
             node_id="P2PRefineController",
             display_name="P2P Refine (Add Words)",
             description="Says how the target picture follows the source: words that both prompts share keep their "
-            "attention, and new or changed words find their own. For added phrases (a castle, a castle next to a river) "
-            "and for styles.",
+            "attention, and new or changed words find their own. For added phrases (a castle, a castle by a river) and "
+            "for styles.",
             inputs=following_inputs(),
             outputs=[following_output()],
         )

@@ -19,8 +19,8 @@ class P2PReweightController(io.ComfyNode):
         return schema(
             node_id="P2PReweightController",
             display_name="P2P Reweight (Fader)",
-            description="Makes words of the prompt stronger or weaker without changing the rest of the picture. Connect "
-            "a controller to add this to another edit, or one prompt alone.",
+            description="Makes words of the prompt stronger or weaker without changing the rest of the picture. "
+            "Connect a controller to add this to another edit, or one prompt alone.",
             inputs=[
                 io.String.Input(
                     "scales",
