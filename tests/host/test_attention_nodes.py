@@ -169,8 +169,8 @@ class TestMapsRefuse:
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """The host's input and output folders, empty, and a secret beside them."""
-    for name in ("input", "output"):
+    """The folders of the host, empty."""
+    for name in ("input", "output", "temp"):
         (tmp_path / name).mkdir()
         monkeypatch.setattr(folder_paths, f"{name}_directory", str(tmp_path / name))
     return tmp_path
