@@ -47,6 +47,13 @@ class P2PAttentionStore(io.ComfyNode):
                 io.Boolean.Input(
                     "keep_steps", default=False, tooltip="Keep every step by itself instead of their mean."
                 ),
+                io.Boolean.Input(
+                    "self_maps",
+                    default=False,
+                    optional=True,
+                    tooltip="Record self-attention of the coarse grid too, for refine in P2P Attention Maps. It takes "
+                    "a few megabytes per picture and makes sampling a little slower.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model that records; connect it to the sampler."),
@@ -65,8 +72,8 @@ class P2PAttentionStore(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, model, words, prompt, largest_grid, start, end, keep_steps):
-        request = AttentionRequest(parse_words(words), prompt, largest_grid, Window(start, end), keep_steps)
+    def execute(cls, model, words, prompt, largest_grid, start, end, keep_steps, self_maps=False):
+        request = AttentionRequest(parse_words(words), prompt, largest_grid, Window(start, end), keep_steps, self_maps)
         store = AttentionStore(request)
         return io.NodeOutput(with_store(model, store), store)
 

@@ -22,7 +22,7 @@ class P2PMoveController(io.ComfyNode):
             node_id="P2PMoveController",
             display_name="P2P Move a Word",
             description="Shifts or resizes what a word draws by moving the word's attention. Connect one prompt alone, "
-            "or a controller to add this to another edit (then lower its cross_end and self_end: they hold the layout).",
+            "or a controller to add this to another edit (lower its cross_end and self_end, which hold the layout).",
             inputs=[
                 io.String.Input(
                     "word",

@@ -1,5 +1,8 @@
 """The attention patches of a run. Rows come in chunks (one per condition), chunks in groups of source and targets."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from ...p2p_core.attention import edit_self_attention, first_term
@@ -9,8 +12,12 @@ from .run import Run
 from .versions import outside_compiled_graph
 
 
-def self_attention_patch(run: Run):
-    """``attn1_patch``: targets look at their source on the grids their edit names."""
+def self_attention_patch(run: Run, layers: Mapping[tuple, Any]):
+    """``attn1_patch``: targets look at their source on the grids their edit names.
+
+    Args:
+        layers: the self-attention of every site, whose projections are needed to record it.
+    """
 
     def patch(hidden, context, value, options):
         if context.shape[0] != hidden.shape[0]:
@@ -20,7 +27,9 @@ def self_attention_patch(run: Run):
         def edit(hidden, context, value, operators):
             return edit_self_attention(hidden, context, value, operators, grids)
 
-        return _edit_chunks(run, edit, hidden, context, value, options)
+        edited = _edit_chunks(run, edit, hidden, context, value, options)
+        run.see_self(edited[0], edited[1], layers.get((*options["block"], options["block_index"])), options)
+        return edited
 
     return outside_compiled_graph(patch)
 

@@ -9,15 +9,17 @@ from .run import Run
 
 def install_patches(transformer_options: dict, run: Run, network: UNetModel) -> None:
     """Puts the patches of this pack first in their lists, or around the replaced attn2 there is."""
+    blocks = dict(_blocks(network))
     patches = dict(transformer_options.get("patches", {}))
-    patches["attn1_patch"] = [self_attention_patch(run), *patches.get("attn1_patch", [])]
+    layers = {site: block.attn1 for site, block in blocks.items()}
+    patches["attn1_patch"] = [self_attention_patch(run, layers), *patches.get("attn1_patch", [])]
     if not run.needs_replacement:
         patches["attn2_patch"] = [cross_attention_patch(run), *patches.get("attn2_patch", [])]
     transformer_options["patches"] = patches
     if run.needs_replacement:
         replaced = dict(transformer_options.get("patches_replace", {}))
         sites = dict(replaced.get("attn2", {}))
-        for site in cross_attention_sites(network):
+        for site in blocks:
             previous = sites.get(site, sites.get(site[:2]))
             sites[site] = cross_attention_replacement(run, previous, host_attention)
         transformer_options["patches_replace"] = {**replaced, "attn2": sites}
@@ -31,13 +33,13 @@ def host_attention(q, k, v, options: dict):
 
 
 def has_cross_attention(network) -> bool:
-    return isinstance(network, UNetModel) and any(True for _ in cross_attention_sites(network))
+    return isinstance(network, UNetModel) and any(True for _ in _blocks(network))
 
 
-def cross_attention_sites(network: UNetModel):
-    """The host's key of every cross-attention layer: (block name, block number, transformer index)."""
+def _blocks(network: UNetModel):
+    """The blocks with cross-attention, each after its key: (block name, block number, transformer index)."""
     for name, module in network.named_modules():
         if isinstance(module, BasicTransformerBlock) and module.attn2 is not None:
             part, number, *_, index = name.split(".")
             block = part.split("_")[0]
-            yield block, 0 if block == "middle" else int(number), int(index)
+            yield (block, 0 if block == "middle" else int(number), int(index)), module

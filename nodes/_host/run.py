@@ -76,6 +76,14 @@ class Run:
                     operators = self._placed_operators(watch.plan, q) or (None,) * (watch.rows - 1)
                     watch.see(self.step, queries, keys, operators, self.coarse_factor, options)
 
+    def see_self(self, hidden: torch.Tensor, context: torch.Tensor, layer, options: dict) -> None:
+        """Adds the self-attention that is watched at this layer, given its inputs after every edit."""
+        marks = self._marks_of_chunks(options)
+        for mark, queries, keys in zip(marks, hidden.chunk(len(marks)), context.chunk(len(marks)), strict=True):
+            for watch in mark.watches if mark else ():
+                if watch.looks_at_self(self.step, self.coarse_factor, options):
+                    watch.see_self(self.step, layer.to_q(queries), layer.to_k(keys), options)
+
     def _marks_of_chunks(self, options: dict) -> list[Mark | None]:
         return [self.chunks.get(key) for key in zip(options["cond_or_uncond"], options["uuids"], strict=True)]
 

@@ -7,6 +7,7 @@ import torch
 from ...p2p_core.edit import Grids
 from ...p2p_core.operators import TokenOperators
 from ...p2p_core.placement import Grid
+from ...p2p_core.self_maps import SelfMapSums, mean_self_map
 from ...p2p_core.word_maps import MapSums, Positions, indicator, word_maps
 from .grids import fits, grid_of, largest_grid
 
@@ -23,6 +24,7 @@ class Watch:
         grids: the largest grids that count.
         steps: which steps are seen.
         sums: the maps so far.
+        self_sums: the self-attention so far, at the coarse grid; None where it is not recorded.
     """
 
     words_of_row: tuple[tuple[Positions, ...], ...]
@@ -32,6 +34,7 @@ class Watch:
     grids: Grids
     steps: tuple[bool, ...]
     sums: MapSums
+    self_sums: SelfMapSums | None = None
     _indicators: dict[tuple, torch.Tensor] = field(default_factory=dict)
 
     @property
@@ -40,13 +43,24 @@ class Watch:
 
     def looks_at(self, step: int, factor: int, options: dict) -> bool:
         """Whether the layer that calls counts at this step."""
-        latent, grid = tuple(options["original_shape"][-2:]), tuple(options["activations_shape"][-2:])
         return (
-            self.steps[min(step, len(self.steps) - 1)]
-            and latent == self.latent
-            and fits(grid, largest_grid(factor, self.grids, latent))
+            self._is_open(step, options)
+            and fits(_grid(options), largest_grid(factor, self.grids, self.latent))
             and self.sums.wants(step, _site(options))
         )
+
+    def looks_at_self(self, step: int, factor: int, options: dict) -> bool:
+        """The same for its self-attention, of which one grid is enough."""
+        return (
+            self.self_sums is not None
+            and self._is_open(step, options)
+            and _grid(options) == largest_grid(factor, "coarse", self.latent)
+            and self.self_sums.wants(step, _site(options))
+        )
+
+    def _is_open(self, step: int, options: dict) -> bool:
+        latent = tuple(options["original_shape"][-2:])
+        return self.steps[min(step, len(self.steps) - 1)] and latent == self.latent
 
     def see(self, step: int, q: torch.Tensor, k: torch.Tensor, operators, factor: int, options: dict) -> None:
         """Adds the maps of one layer. ``q`` and ``k`` are those of this entry's rows, (rows, tokens, channels)."""
@@ -54,12 +68,20 @@ class Watch:
         maps = word_maps(q, k, self._indicator(q, k.shape[1]), operators, options["n_heads"], grid)
         self.sums.add(step, _site(options), maps, grid, largest_grid(factor, self.grids, self.latent))
 
+    def see_self(self, step: int, q: torch.Tensor, k: torch.Tensor, options: dict) -> None:
+        """Adds the self-attention of one layer, given its q and k, (rows, places, channels)."""
+        self.self_sums.add(step, _site(options), mean_self_map(q, k, options["n_heads"]), _grid(options))
+
     def _indicator(self, q: torch.Tensor, tokens: int) -> torch.Tensor:
         """W beside q, made once per run."""
         key = (tokens, q.device, q.dtype)
         if key not in self._indicators:
             self._indicators[key] = indicator(self.words_of_row, self.tokens_of_row, tokens).to(q)
         return self._indicators[key]
+
+
+def _grid(options: dict) -> Grid:
+    return tuple(options["activations_shape"][-2:])
 
 
 def _site(options: dict) -> tuple:

@@ -8,6 +8,7 @@ from ...p2p_core.errors import P2PError
 from ...p2p_core.placement import Grid
 from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt
+from ...p2p_core.self_maps import SelfMapSums
 from ...p2p_core.word_maps import MapSums, Positions
 from .conditioning import GROUP_KEY
 from .marking import EntryKey
@@ -60,6 +61,7 @@ class Recording:
             grids=request.grids,
             steps=tuple(request.window.contains(value) for value in self._progress),
             sums=MapSums(request.keep_steps),
+            self_sums=SelfMapSums() if request.self_maps else None,
         )
 
     def watches(self, key: EntryKey) -> tuple[Watch, ...]:
@@ -68,8 +70,8 @@ class Recording:
 
     def finish(self) -> None:
         """Hands the maps over; the one copy from the device."""
-        rows = [row for recorded in self._entries.values() for row in _rows(recorded)]
         steps = sorted({step for recorded in self._entries.values() for step in recorded.watch.sums.steps})
+        rows = [row for recorded in self._entries.values() for row in _rows(recorded, steps)]
         if self._store.request.keep_steps:
             progress = tuple(self._progress[min(step, len(self._progress) - 1)] for step in steps)
         else:
@@ -114,11 +116,15 @@ def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
     return tuple((phrase, prompt.find(phrase)) for phrase in phrases if stands_in(prompt, phrase))
 
 
-def _rows(recorded: _Recorded) -> list[RowMaps]:
+def _rows(recorded: _Recorded, steps: Sequence[int]) -> list[RowMaps]:
+    """``steps``: those of all entries, of which this one may have a part only."""
     means = recorded.watch.sums.mean()
     if means is None:
         return []
     maps = means.half().cpu()  # (steps, rows of the batch, words, height, width)
+    self_sums = recorded.watch.self_sums
+    self_means = None if self_sums is None else self_sums.mean()
+    self_maps = [None] * maps.shape[1] if self_means is None else list(self_means.half().cpu())
     of_group = recorded.watch.rows
     return [
         RowMaps(
@@ -127,7 +133,8 @@ def _rows(recorded: _Recorded) -> list[RowMaps]:
             side=recorded.side,
             role="" if of_group == 1 else f"target {row % of_group}" if row % of_group else "source",
             words=tuple(label for label, _ in recorded.words[row % of_group]),
-            maps=maps[:, row, : len(recorded.words[row % of_group])],
+            maps=maps[:, row, : len(recorded.words[row % of_group])].clone(),  # its own memory, not a view of all
+            self_map=self_maps[row] if self_maps[row] is None else self_maps[row].clone(),
         )
         for row in range(maps.shape[1])
         if recorded.words[row % of_group]
