@@ -116,6 +116,7 @@ def _header(request: AttentionRequest, record: AttentionRecord, pack_version: st
                 "side": row.side,
                 "role": row.role,
                 "words": row.words,
+                "steps": row.steps,
                 "has_self_map": row.self_map is not None,
             }
             for row in record.rows
@@ -186,8 +187,10 @@ def _store(header: Mapping[str, Any], tensors: _Tensors) -> AttentionStore:
 def _row(entry: Any, number: int, steps: int, tensors: _Tensors) -> RowMaps:
     words = _texts(entry, "words")
 
+    own_steps = _steps(entry, steps)
+
     def is_maps(shape: Sequence[int]) -> bool:
-        return len(shape) == 4 and tuple(shape[:2]) == (steps, len(words)) and _is_grid(shape[2:])
+        return len(shape) == 4 and tuple(shape[:2]) == (len(own_steps) or steps, len(words)) and _is_grid(shape[2:])
 
     def is_self_map(shape: Sequence[int]) -> bool:
         return len(shape) == 4 and shape[:2] == shape[2:] and _is_grid(shape[:2])
@@ -203,9 +206,17 @@ def _row(entry: Any, number: int, steps: int, tensors: _Tensors) -> RowMaps:
         words=words,
         maps=tensors.read(f"{number}.maps", is_maps),
         self_map=tensors.read(f"{number}.self_map", is_self_map) if _field(entry, "has_self_map", bool) else None,
+        steps=own_steps,
     )
     _check_values(maps)
     return maps
+
+
+def _steps(entry: Any, steps: int) -> tuple[int, ...]:
+    values = _field(entry, "steps", list)
+    if not all(type(value) is int and 0 <= value < steps for value in values) or values != sorted(set(values)):
+        raise _BadHeader(f"steps are not ascending numbers below {steps}")
+    return tuple(values)
 
 
 def _is_grid(shape: Sequence[int]) -> bool:

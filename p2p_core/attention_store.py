@@ -55,6 +55,8 @@ class RowMaps:
         self_map: (height, width, height, width) float16 on the CPU: the probability that the place of the first two
             axes looks at that of the last two, averaged over steps, heads and layers of one grid; None where it was not
             recorded. The grid may be another than that of ``maps``.
+        steps: which of the record's kept steps ``maps`` are of, ascending; empty for all. A prompt with a timestep
+            range has fewer.
     """
 
     row: int
@@ -64,6 +66,13 @@ class RowMaps:
     words: tuple[str, ...]
     maps: torch.Tensor
     self_map: torch.Tensor | None = None
+    steps: tuple[int, ...] = ()
+
+    def place_of(self, step: int) -> int | None:
+        """Where in ``maps`` a kept step of the record is; None where this prompt took no part in it."""
+        if not self.steps:
+            return step if step < len(self.maps) else None
+        return self.steps.index(step) if step in self.steps else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,9 +147,12 @@ def _merged_columns(strand: _Strand) -> Sequence[_Indices]:
     return [column for before, own in pairs for column in (*before, own) if column is not None]
 
 
-def _word_map(maps: RowMaps, indices: Sequence[int], step: int, refine: int) -> WordMap:
+def _word_map(maps: RowMaps, indices: Sequence[int], step: int, refine: int) -> WordMap | None:
+    place = 0 if step == MEAN else maps.place_of(step)
+    if place is None:
+        return None
     of_word = maps.maps[:, list(indices)].float().sum(dim=1)
-    attention = of_word.mean(dim=0) if step == MEAN else of_word[step]
+    attention = of_word.mean(dim=0) if step == MEAN else of_word[place]
     words = " ".join(maps.words[index] for index in indices)
     label = words if maps.side == "positive" else f"{words} (negative)"
     return WordMap(label, refined(attention, maps.self_map, refine))

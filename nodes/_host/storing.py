@@ -135,6 +135,7 @@ def _rows(recorded: _Recorded, steps: Sequence[int]) -> list[RowMaps]:
             words=tuple(label for label, _ in recorded.words[row % of_group]),
             maps=maps[:, row, : len(recorded.words[row % of_group])].clone(),  # its own memory, not a view of all
             self_map=self_maps[row] if self_maps[row] is None else self_maps[row].clone(),
+            steps=tuple(map(steps.index, recorded.watch.sums.steps)),
         )
         for row in range(maps.shape[1])
         if recorded.words[row % of_group]

@@ -21,7 +21,7 @@ def filled_store() -> AttentionStore:
     return store(
         row(0, ["teddy bear", "dog#2"], maps=noise, role="source", self_map=row_stochastic(3, 4)),
         row(1, ["teddy bear"], steps=3, role="target 1", grid=(8, 2)),
-        row(1, ODD_TEXTS, steps=3, side="negative", prompt="".join(ODD_TEXTS)),
+        row(1, ODD_TEXTS, steps=2, steps_of=(0, 2), side="negative", prompt="".join(ODD_TEXTS)),
         words=["teddy bear", "dog#2"],
         keep_steps=True,
         self_maps=True,
@@ -33,7 +33,7 @@ def fields(store: AttentionStore) -> tuple:
     record = store.recorded()
     rows = [
         (
-            *(getattr(row, name) for name in ("row", "prompt", "side", "role", "words")),
+            *(getattr(row, name) for name in ("row", "prompt", "side", "role", "words", "steps")),
             bits(row.maps),
             bits(row.self_map),
         )
@@ -174,6 +174,12 @@ BAD_HEADERS = {
     "one word more": put(["a", "b", "c"], "rows", 0, "words"),
     "a word is a list": put(["a", ["b"]], "rows", 0, "words"),
     "a word is a novel": put(["a", "b" * 10**6], "rows", 0, "words"),
+    "no steps": remove("rows", 0, "steps"),
+    "steps of fewer maps": put([0, 1], "rows", 0, "steps"),
+    "steps backwards": put([2, 1, 0], "rows", 0, "steps"),
+    "steps beyond progress": put([0, 1, 3], "rows", 0, "steps"),
+    "steps twice": put([0, 0, 1], "rows", 0, "steps"),
+    "steps of truths": put([False, True, 2], "rows", 0, "steps"),
     "no self map": put(True, "rows", 1, "has_self_map"),
 }
 

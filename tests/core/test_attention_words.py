@@ -135,6 +135,15 @@ class TestSteps:
         filled = store(kept, keep_steps=True)
         assert [values(word_columns(filled, step=step)) for step in (0, 1, 2, -1)] == [[[10]], [[20]], [[60]], [[30]]]
 
+    def test_a_prompt_of_some_of_the_steps(self):
+        """Two prompts with timestep ranges: each has maps of its own steps only."""
+        early, late = row(0, "cat", steps=1, steps_of=(0,)), row(0, "a dog", steps=2, steps_of=(1, 2))
+        filled = AttentionStore(request(keep_steps=True), AttentionRecord((early, late), (0.0, 0.3, 0.6)))
+        shown = [
+            [column[0] and column[0].label for column in word_columns(filled, step=step)] for step in (0, 1, 2, -1)
+        ]
+        assert shown == [["cat", None, None], [None, "a", "dog"], [None, "a", "dog"], ["cat", "a", "dog"]]
+
     @pytest.mark.parametrize(
         ("keep_steps", "step", "message"), [(True, 3, "steps 0 to 2 were"), (False, 0, "only the mean")]
     )

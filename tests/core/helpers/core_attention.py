@@ -17,6 +17,7 @@ def row(number: int, words: str | Sequence[str], **fields) -> RowMaps:
     grid = fields.pop("grid", (4, 6))
     values = (torch.arange(len(labels)) + 10.0 * number) / 100
     maps = values[None, :, None, None].expand(fields.pop("steps", 1), -1, *grid)
+    fields["steps"] = fields.pop("steps_of", ())
     settings = {"prompt": " ".join(labels), "side": "positive", "role": "", "maps": maps.half(), **fields}
     return RowMaps(row=number, words=labels, **settings)
 
