@@ -173,7 +173,7 @@ def _phrase(written: str, entry: str, kind: _Kind) -> str:
     if not phrase:
         raise _refusal(entry, kind)
     if occurrence == 0:
-        raise P2PError(f'"{_quoted(entry)}" asks for occurrence 0: count from 1, such as "{phrase}#1".')
+        raise P2PError(f'"{_quoted(entry)}" asks for occurrence 0: count from 1, such as "{_quoted(phrase)}#1".')
     return phrase if occurrence is None else f"{phrase}#{occurrence}"
 
 

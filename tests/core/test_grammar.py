@@ -1,6 +1,7 @@
 """The grammar of all text inputs: the cases that the browser obeys too, and round trips."""
 
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from core_grammar import GRAMMAR, Grammar, flat
 from hypothesis import given
 from hypothesis import strategies as st
 from p2p.p2p_core.errors import P2PError
-from p2p.p2p_core.grammar import LARGEST_SCALE, format_scales
+from p2p.p2p_core.grammar import LARGEST_SCALE, format_scales, parse_scales
 from p2p.p2p_core.windows import Window
 
 CASES = json.loads((Path(__file__).resolve().parents[1] / "grammar_cases.json").read_text(encoding="utf-8"))
@@ -95,6 +96,11 @@ class TestRoundTrip:
 def test_a_scale_that_no_text_may_have_is_not_written(scale):
     with pytest.raises(P2PError, match='In "night": a scale goes from -100 to 100'):
         format_scales([("night", scale, Window(0, 1))])
+
+
+def test_minus_nothing_is_nothing():
+    ((_, scale, _),) = parse_scales("night: -0")
+    assert math.copysign(1, scale) == 1
 
 
 @pytest.mark.parametrize("kind", GRAMMAR)

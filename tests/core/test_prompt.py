@@ -132,6 +132,10 @@ class TestFind:
         with pytest.raises(P2PError, match=message):
             self.prompt.find(phrase)
 
+    def test_an_occurrence_of_more_digits_than_python_reads(self):
+        with pytest.raises(P2PError, match="is not in the prompt"):
+            self.prompt.find("dog#" + "9" * 5000)
+
     def test_punctuation_is_not_offered(self):
         with pytest.raises(P2PError) as error:
             self.prompt.find("zzz")

@@ -1,8 +1,10 @@
 """The three grammars side by side, and entries as lists of plain values, as JSON has them."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from p2p.p2p_core.errors import P2PError
 from p2p.p2p_core.grammar import (
     format_scales,
     format_word_windows,
@@ -35,3 +37,18 @@ def flat(entry):
         return entry
     *values, window = entry
     return [*values, window.start, window.end]
+
+
+def word_windows_of_first_version(text):
+    """The parser of version 0.1, as it was: workflows were saved with texts that it read."""
+    number = r"\d+(?:\.\d*)?|\.\d+"
+    found = []
+    for entry in (entry.strip() for entry in re.split(r"[\n,]", text)):
+        if not entry:
+            continue
+        phrase, _, bounds = (part.strip() for part in entry.rpartition(":"))
+        numbers = re.match(rf"^(?:(?P<start>{number})\s*-\s*)?(?P<end>{number})$", bounds)
+        if not phrase or numbers is None:
+            raise P2PError(entry)
+        found.append((phrase, Window(float(numbers["start"] or 0), float(numbers["end"]))))
+    return tuple(found)
