@@ -42,6 +42,10 @@ class _Seen:
         return maps[:, 0], maps[:, 1 + target]
 
 
+def is_blended(groups: Sequence[Group]) -> bool:
+    return any(edit.blend is not None for group in groups for edit in group.controller.edits)
+
+
 class Blending:
     """The masks of one run."""
 
@@ -54,10 +58,6 @@ class Blending:
         ]
         self._seen: list[_Seen] = []
         self._masks: torch.Tensor | None = None
-
-    @property
-    def is_needed(self) -> bool:
-        return any(self._blends)
 
     def watches(self, group: Group, entry: dict) -> tuple[Watch, ...]:
         """What has to be watched in one entry, given its group.

@@ -5,21 +5,28 @@ when the run ends, however it ends. Running last, it sees what every other node 
 lists, so that they act on rows that nobody has merged or split yet, and a replaced attn2 goes around the one there is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ...p2p_core.attention_store import AttentionStore
 from ...p2p_core.errors import P2PError
-from .blending import Blending
+from .blending import Blending, is_blended
 from .conditioning import GROUP_KEY, Group
 from .grids import coarse_factor
-from .marking import marking_chunks
+from .marking import EntryKey, marking_chunks
 from .patches import has_cross_attention, install_patches
 from .progress import progress_of
 from .run import Mark, Run, plan_of
-from .stepping import blending_results, chooses_steps, counting_steps, following_noise_level, tying_rows
+from .stepping import (
+    blending_results,
+    chooses_steps,
+    counting_steps,
+    following_noise_level,
+    tying_latents,
+    tying_noise,
+)
 from .storing import Recording
 
 WRAPPER_KEY = "prompt_to_prompt"
@@ -63,32 +70,20 @@ def _wrapped(model):
 def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
     """Around one whole sampling run: makes its state and installs everything in its options."""
     guider = executor.class_obj
-    patcher, options = guider.model_patcher, guider.model_options
+    patcher = guider.model_patcher
     progress = progress_of(patcher.get_model_object("model_sampling"), sigmas[:-1])
+    latent = tuple(noise.shape[-2:])
     entries = {(name, entry["uuid"]): entry for name, found in guider.conds.items() for entry in found or ()}
     groups = [entry[GROUP_KEY] for entry in entries.values() if GROUP_KEY in entry]
     rows = _rows_per_group(groups, noise, bool(patcher.get_attachment(_EDITS)))
-    latent = tuple(noise.shape[-2:])
-    blending = Blending(groups, progress, latent) if groups else None
+    blending = Blending(groups, progress, latent) if is_blended(groups) else None
     stores = patcher.get_attachment(_STORES) or ()
     recordings = [Recording(store, guider.conds, progress, latent) for store in stores]
-    marks = {key: _mark(key, entry, blending, recordings) for key, entry in entries.items()}
-    marks = {key: mark for key, mark in marks.items() if mark.group or mark.watches}
+    all_marks = ((key, _mark(key, entry, blending, recordings)) for key, entry in entries.items())
+    marks = {key: mark for key, mark in all_marks if mark.group or mark.watches}
     plans = {group: plan_of(group, progress) for group in groups}
     run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model))
-
-    def install(kind: str, wrapper) -> None:
-        add_wrapper_with_key(kind, WRAPPER_KEY, wrapper, options, is_model_options=True)
-
-    install(WrappersMP.CALC_COND_BATCH, marking_chunks(run, guider, marks))
-    install(WrappersMP.SAMPLER_SAMPLE, counting_steps(run))
-    if chooses_steps(sampler):
-        install(WrappersMP.PREDICT_NOISE, following_noise_level(run, sigmas))
-    if blending is not None:
-        install(WrappersMP.SAMPLER_SAMPLE, tying_rows(run, blending))
-        if blending.is_needed:
-            install(WrappersMP.PREDICT_NOISE, blending_results(run, blending))
-    install_patches(options.setdefault("transformer_options", {}), run, patcher.model.diffusion_model)
+    _install(guider, run, marks, sampler, sigmas, blending)
     result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
     for recording in recordings:
         recording.finish()
@@ -97,12 +92,28 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     return result
 
 
-def _mark(key: tuple, entry: dict, blending: Blending | None, recordings: Sequence[Recording]) -> Mark:
+def _install(guider, run: Run, marks: Mapping, sampler, sigmas: torch.Tensor, blending: Blending | None) -> None:
+    """Puts wrappers (the earlier ones outside) and patches in the guider's copy of the options."""
+    options = guider.model_options
+    sample, predict = WrappersMP.SAMPLER_SAMPLE, WrappersMP.PREDICT_NOISE
+    wrappers = [(WrappersMP.CALC_COND_BATCH, marking_chunks(run, guider, marks)), (sample, counting_steps(run))]
+    if chooses_steps(sampler):
+        wrappers.append((predict, following_noise_level(run, sigmas)))
+    if run.rows > 1:
+        wrappers.append((sample, tying_noise(run)))
+    if blending is not None:
+        wrappers += [(sample, tying_latents(blending)), (predict, blending_results(run, blending))]
+    for kind, wrapper in wrappers:
+        add_wrapper_with_key(kind, WRAPPER_KEY, wrapper, options, is_model_options=True)
+    network = guider.model_patcher.model.diffusion_model
+    install_patches(options.setdefault("transformer_options", {}), run, network)
+
+
+def _mark(key: EntryKey, entry: dict, blending: Blending | None, recordings: Sequence[Recording]) -> Mark:
     group = entry.get(GROUP_KEY)
-    seen = [] if group is None or blending is None else [*blending.watches(group, entry)]
-    for recording in recordings:
-        seen += recording.watches(key)
-    return Mark(group, tuple(seen))
+    blended = blending.watches(group, entry) if group is not None and blending is not None else ()
+    recorded = [watch for recording in recordings for watch in recording.watches(key)]
+    return Mark(group, (*blended, *recorded))
 
 
 def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: bool) -> int:

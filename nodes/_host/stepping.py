@@ -25,13 +25,23 @@ def counting_steps(run: Run):
     return wrapper
 
 
-def tying_rows(run: Run, blending: Blending):
-    """SAMPLER_SAMPLE: one noise per group, and the sampler's own latents tied by the local blend."""
+def tying_noise(run: Run):
+    """SAMPLER_SAMPLE: one noise per group, at the start and at every step."""
 
     def wrapper(executor, guider, sigmas, extra_args, callback, noise, *args, **kwargs):
-        sampler, noise = executor.class_obj, tied(noise, run.rows)
-        with tied_step_noise(sampler, noise, sigmas, extra_args.get("seed"), run.rows), tied_latents(sampler, blending):
+        noise = tied(noise, run.rows)
+        with tied_step_noise(executor.class_obj, noise, sigmas, extra_args.get("seed"), run.rows):
             return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+    return wrapper
+
+
+def tying_latents(blending: Blending):
+    """SAMPLER_SAMPLE: the sampler's own latents tied by the local blend."""
+
+    def wrapper(executor, *args, **kwargs):
+        with tied_latents(executor.class_obj, blending):
+            return executor(*args, **kwargs)
 
     return wrapper
 
