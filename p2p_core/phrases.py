@@ -20,7 +20,7 @@ def is_punctuation(text: str) -> bool:
     return all(unicodedata.category(character)[0] in "PZC" or character in _ASCII_SYMBOLS for character in text)
 
 
-def _units(text: str) -> tuple[str, ...]:
+def units_of(text: str) -> tuple[str, ...]:
     """Runs of letters and single other characters, case-folded: ``"Teddy-bear 20"`` is teddy, bear, 2, 0."""
     units: list[str] = []
     for is_letters, run in itertools.groupby(text.casefold(), str.isalpha):
@@ -39,8 +39,8 @@ def split_occurrence(phrase: str) -> tuple[str, int | None]:
 
 def _spans(words: Sequence[str], phrase: str) -> list[range]:
     """Every place, left to right and without overlap, where consecutive words spell the phrase: indices of words."""
-    wanted = _units(phrase)
-    spelled = [_units(word) for word in words]
+    wanted = units_of(phrase)
+    spelled = [units_of(word) for word in words]
     spans: list[range] = []
     first = 0
     while first < len(words):
@@ -72,7 +72,7 @@ def find_phrase(words: Sequence[str], phrase: str, prompt: str) -> tuple[range, 
         P2PError: the phrase is not there, or not that often.
     """
     wanted, number = split_occurrence(phrase)
-    if not _units(wanted):
+    if not units_of(wanted):
         raise P2PError(f'"{phrase}" names no word. {_words_there(words, prompt)}')
     spans = _spans(words, wanted)
     if not spans:

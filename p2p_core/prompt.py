@@ -15,7 +15,7 @@ import torch
 
 from .bpe import END_OF_WORD, readable_text
 from .chunks import Special, SpecialTokens, Stream, Token, is_embedding, read_chunks
-from .phrases import find_phrase, is_punctuation
+from .phrases import find_phrase, is_punctuation, units_of
 
 __all__ = ["Prompt", "Special", "SpecialTokens", "Word", "read_prompt"]
 
@@ -177,11 +177,12 @@ def _word_texts(text: str, words: Sequence[Sequence[Token]], piece: Callable[[in
 
 
 def _numbered_words(texts: Sequence[str], groups: Sequence[tuple[int, ...]]) -> tuple[Word, ...]:
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[str, ...]] = Counter()
     words = []
     for text, positions in zip(texts, groups, strict=True):
-        seen[text.casefold()] += 1
-        words.append(Word(text, seen[text.casefold()], positions, is_punctuation(text)))
+        units = units_of(text) or (text.casefold(),)  # as ``find`` compares: "'s" is an "s"
+        seen[units] += 1
+        words.append(Word(text, seen[units], positions, is_punctuation(text)))
     return tuple(words)
 
 

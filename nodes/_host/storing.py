@@ -108,10 +108,10 @@ def _entries_with_words(
 def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
     if not phrases:
         words = [word for word in prompt.words if not word.is_punctuation]
-        repeated = {word.text.casefold() for word in words if word.occurrence > 1}
+        is_alone = [prompt.find(word.text) == word.positions for word in words]
         return tuple(
-            (f"{word.text}#{word.occurrence}" if word.text.casefold() in repeated else word.text, word.positions)
-            for word in words
+            (word.text if alone else f"{word.text}#{word.occurrence}", word.positions)
+            for word, alone in zip(words, is_alone, strict=True)
         )
     return tuple((phrase, prompt.find(phrase)) for phrase in phrases if stands_in(prompt, phrase))
 

@@ -230,3 +230,12 @@ class TestStreams:
             "x", {"l": [[(49406, 1.0, 0), (5, 1.0, 1), (49407, 1.0, 0)]]}, {"l": lambda _: "x</w>"}, SPECIAL
         )
         assert texts(prompt) == ["x"]
+
+
+def test_occurrences_count_as_they_are_found():
+    """"It's an s": CLIP makes "'s" a word of its own, which a search for "s" finds too."""
+    for text in ("it's an s class", "don't t", "a dog, a dog!"):
+        prompt = TOKENIZER.read(text)
+        for word in prompt.words:
+            if not word.is_punctuation:
+                assert prompt.find(f"{word.text}#{word.occurrence}") == word.positions
