@@ -95,15 +95,21 @@ def with_sharper_attention(model, seen: list | None = None, factor: float = 1.5)
 
 def with_blurred_guidance(model, scale: float = 2.0):
     """Smoothed energy guidance: a further pass in which the middle self-attention's queries are averaged."""
-    patched = model.clone()
 
     def blurred(q, k, v, options):
         mean = repeat(reduce(q, "b t c -> b 1 c", "mean"), "b 1 c -> b t c", t=q.shape[1])
         return optimized_attention(mean, k, v, options["n_heads"], transformer_options=options)
 
+    return with_guidance(model, scale, blurred)
+
+
+def with_guidance(model, scale: float, attention):
+    """Guidance away from a further pass, in which the middle self-attention is ``attention(q, k, v, options)``."""
+    patched = model.clone()
+
     def guide(args):
         options = comfy.model_patcher.set_model_options_patch_replace(
-            args["model_options"].copy(), blurred, "attn1", "middle", 0
+            args["model_options"].copy(), attention, "attn1", "middle", 0
         )
         (perturbed,) = comfy.samplers.calc_cond_batch(
             args["model"], [args["cond"]], args["input"], args["sigma"], options

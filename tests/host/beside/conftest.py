@@ -11,5 +11,10 @@ def tiny_sd15():
 
 
 @pytest.fixture(scope="session")
+def small():
+    return tiny_models.sdxl_shaped("small")
+
+
+@pytest.fixture(scope="session")
 def smallest():
     return tiny_models.sdxl_shaped("smallest")

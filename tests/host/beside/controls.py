@@ -6,6 +6,7 @@ import comfy.ops
 import comfy.t2i_adapter.adapter
 import torch
 
+from ..tiny_models import SHAPES
 from ..tiny_sdxl import SDXL, initialised
 
 CPU = torch.device("cpu")
@@ -13,8 +14,9 @@ CPU = torch.device("cpu")
 
 @torch.inference_mode()
 def tiny_controlnet(seed: int) -> comfy.controlnet.ControlNet:
+    """For the model ``small``."""
     without = ("out_channels", "transformer_depth_output", "use_temporal_attention")
-    shape = {key: value for key, value in SDXL.items() if key not in without}
+    shape = {key: value for key, value in (SDXL | SHAPES["small"]).items() if key not in without}
     network = comfy.cldm.cldm.ControlNet(
         **shape, hint_channels=3, dtype=torch.float32, device=CPU, operations=comfy.ops.disable_weight_init
     )

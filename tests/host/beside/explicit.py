@@ -6,6 +6,8 @@ inside all replacements. It shares no code with ``nodes._host`` but the meaning 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -32,10 +34,11 @@ def sources_rows(tensor: torch.Tensor, options: dict) -> torch.Tensor:
     )
 
 
-def on_a_quarter_of_the_latent(options: dict) -> bool:
-    """The default grids of self-attention edits."""
+def in_grids(name: str, options: dict) -> bool:
+    """Whether this layer's grid is in the set: up to a quarter of the latent's sides, up to half, or any."""
+    divisor = {"coarse": 4, "medium": 2, "all": 1}[name]
     sizes = zip(options["activations_shape"][-2:], options["original_shape"][-2:], strict=True)
-    return all(grid <= -(-latent // 4) for grid, latent in sizes)
+    return all(grid <= -(-latent // divisor) for grid, latent in sizes)
 
 
 def with_explicit_edits(model, controller, positive: list, kernel: Callable | None = None):
@@ -56,10 +59,13 @@ def with_explicit_edits(model, controller, positive: list, kernel: Callable | No
         (progress,) = set(progress_of(sampling, options["sigmas"][:1]))
         if kernel is not None:
             q, k, v = kernel(q, k, v)
-        is_cross = k.shape[1] == text_tokens
-        if not is_cross and not on_a_quarter_of_the_latent(options):
-            edits_of_chunks = [None] * len(edits_of_chunks)
-        return _attention(q, k, v, heads, edits_of_chunks, progress, is_cross)
+        if k.shape[1] == text_tokens:
+            grid = tuple(options["activations_shape"][-2:])
+            attention = partial(naive.cross_attention, progress=progress, grid=grid)
+        else:
+            attention = partial(naive.self_attention, progress=progress)
+            edits_of_chunks = [edits and _acting_here(edits, options) for edits in edits_of_chunks]
+        return _by_chunks(attention, q, k, v, heads, edits_of_chunks)
 
     oracle.model_options["transformer_options"]["optimized_attention_override"] = override
     return oracle
@@ -82,7 +88,12 @@ def _starts_with(chunk: torch.Tensor, text: torch.Tensor) -> bool:
     return chunk.shape[0] % rows == 0 and torch.equal(chunk[:rows, :tokens], text)
 
 
-def _attention(q, k, v, heads: int, edits_of_chunks: list, progress: float, is_cross: bool) -> torch.Tensor:
+def _acting_here(edits, options: dict) -> list:
+    """The edits, without self-attention where this layer's grid is not in their set."""
+    return [edit if in_grids(edit.self_grids, options) else replace(edit, self_window=None) for edit in edits]
+
+
+def _by_chunks(attention: Callable, q, k, v, heads: int, edits_of_chunks: list) -> torch.Tensor:
     tiles = q.shape[0] // k.shape[0]  # HyperTile cuts the queries into rows; they act as further heads here
     q = rearrange(q, "(r tiles) t (h c) -> r (tiles h) t c", tiles=tiles, h=heads)
     k, v = (rearrange(tensor, "r (tiles t) (h c) -> r (tiles h) t c", tiles=tiles, h=heads) for tensor in (k, v))
@@ -93,6 +104,5 @@ def _attention(q, k, v, heads: int, edits_of_chunks: list, progress: float, is_c
             outputs.append(naive.attention_map(part[0], part[1]) @ part[2].float())
             continue
         groups = zip(*(tensor.split(1 + len(edits)) for tensor in part), strict=True)
-        attention = naive.cross_attention if is_cross else naive.self_attention
-        outputs += [attention(*group, edits, progress) for group in groups]
+        outputs += [attention(*group, edits) for group in groups]
     return rearrange(torch.cat(outputs), "r (tiles h) t c -> (r tiles) t (h c)", tiles=tiles).to(v.dtype)

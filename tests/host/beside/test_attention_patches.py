@@ -14,7 +14,7 @@ from comfy_extras.nodes_torch_compile import TorchCompileModel
 from p2p.nodes._host.progress import progress_of
 
 from ..graph import applied, empty_latent, outputs, relative, rows_of, sample
-from .adapters import ImagePrompt, with_blurred_guidance, with_image_prompt, with_sharper_attention
+from .adapters import ImagePrompt, with_blurred_guidance, with_guidance, with_image_prompt, with_sharper_attention
 from .check import Graph, outcome
 from .edits import EDIT_NAMES, EDITS
 from .explicit import sources_rows
@@ -24,35 +24,35 @@ every_edit = pytest.mark.parametrize("edit", EDITS, ids=EDIT_NAMES)
 
 @every_edit
 @pytest.mark.parametrize("key_length", [2, 3])
-def test_ip_adapter(tiny, edit, key_length):
+def test_ip_adapter(small, edit, key_length):
     """The adapter adds its picture's attention once; an inheriting target asks the picture what its source asks."""
-    adapter = ImagePrompt(tiny[0], seed=3)
+    adapter = ImagePrompt(small[0], seed=3)
 
     def on_model(model, queries=None):
         return with_image_prompt(model, adapter, 0.5, key_length, queries)
 
-    graph = Graph(on_model, lambda model: on_model(model, sources_rows))
-    outcome(tiny, edit, graph).expect()
+    graph = Graph(on_model, lambda model: on_model(model, sources_rows if edit.inherits else None))
+    outcome(small, edit, graph).expect()
 
 
 @every_edit
-def test_two_ip_adapters(tiny, edit):
+def test_two_ip_adapters(small, edit):
     """The second one finds the first in place and uses its ``add``: nothing of this pack may stand there."""
-    adapters = [ImagePrompt(tiny[0], seed=seed) for seed in (3, 4)]
+    adapters = [ImagePrompt(small[0], seed=seed) for seed in (3, 4)]
 
     def on_model(model, queries=None):
         for adapter in adapters:
             model = with_image_prompt(model, adapter, 0.4, queries=queries)
         return model
 
-    graph = Graph(on_model, lambda model: on_model(model, sources_rows))
-    outcome(tiny, edit, graph).expect()
+    graph = Graph(on_model, lambda model: on_model(model, sources_rows if edit.inherits else None))
+    outcome(small, edit, graph).expect()
 
 
 @every_edit
-def test_ip_adapters_on_both_sides(tiny, edit):
+def test_ip_adapters_on_both_sides(small, edit):
     """One adapter before P2P Apply and another after it."""
-    model, clip, _ = tiny
+    model, clip, _ = small
     first, second = (ImagePrompt(model, seed=seed) for seed in (3, 4))
     controller = edit.controller(clip)
     patched, *inputs = applied(with_image_prompt(model, first, 0.4), clip, controller, empty_latent(64, 64))
@@ -63,36 +63,47 @@ def test_ip_adapters_on_both_sides(tiny, edit):
 
 
 @every_edit
-def test_attention_override(tiny, edit):
-    """Every call of the kernel goes through the override, that of a second term too."""
-    graph = Graph(with_sharper_attention)
-    outcome(tiny, edit, graph, kernel=lambda q, k, v: (1.5 * q, k, v)).expect()
+def test_attention_override(small, edit):
+    """Every call of the kernel goes through the override, that of a second term too.
+
+    The centre about which a moved word is resized is found without it (measured: 2.2e-4 for a scale of 0.8).
+    """
+    found = outcome(small, edit, Graph(with_sharper_attention), kernel=lambda q, k, v: (1.5 * q, k, v))
+    found.expect(explicit=5e-4 if edit.name == "move" else 1e-5, margin=15)
 
 
 @every_edit
 @pytest.mark.parametrize("node", [FreeU, FreeU_V2])
-def test_freeu(tiny, edit, node):
+def test_freeu(small, edit, node):
     def on_model(model):
         return node().patch(model, 1.3, 1.4, 0.9, 0.2)[0]
 
-    outcome(tiny, edit, Graph(on_model)).expect()
+    outcome(small, edit, Graph(on_model)).expect()
 
 
 @every_edit
-def test_perturbed_attention_guidance(tiny, edit):
+def test_perturbed_attention_guidance(small, edit):
+    """The node takes the values as they are for its map: those of the source where self-attention is mutual."""
+
     def on_model(model):
         return outputs(PerturbedAttentionGuidance, model=model, scale=3.0)[0]
 
-    outcome(tiny, edit, Graph(on_model)).expect()
+    def on_explicit_model(model):
+        def values(q, k, v, options):
+            return v if edit.inherits else sources_rows(v, options)
+
+        return with_guidance(model, 3.0, values)
+
+    outcome(small, edit, Graph(on_model, on_explicit_model)).expect()
 
 
 @every_edit
-def test_smoothed_energy_guidance(tiny, edit):
-    outcome(tiny, edit, Graph(with_blurred_guidance)).expect()
+def test_smoothed_energy_guidance(small, edit):
+    outcome(small, edit, Graph(with_blurred_guidance)).expect()
 
 
 @every_edit
-def test_self_attention_guidance(tiny, edit):
+def test_self_attention_guidance(small, edit):
     """The node reads the negative rows' maps in one layer, where it computes the attention of all rows itself."""
 
     def on_model(model):
@@ -101,21 +112,25 @@ def test_self_attention_guidance(tiny, edit):
     def on_explicit_model(model):
         patched = on_model(model)
         sampling = model.get_model_object("model_sampling")
-        (entry,) = edit.controller(tiny[1]).entries
-        window = entry.controller.edits[0].self_window
+        (entry,) = edit.controller(small[1]).entries
+        (of_target,) = entry.controller.edits
         layers = patched.model_options["transformer_options"]["patches_replace"]["attn1"]
         record = layers["middle", 0, 0]
 
         def replaced(q, k, v, options):
-            if window.contains(progress_of(sampling, options["sigmas"][:1])[0]):
-                q, k = sources_rows(q, options), sources_rows(k, options)
+            if of_target.self_window.contains(progress_of(sampling, options["sigmas"][:1])[0]):
+                k = sources_rows(k, options)
+                if of_target.self_mode == "inject":
+                    q = sources_rows(q, options)
+                else:
+                    v = sources_rows(v, options)
             return record(q, k, v, options)
 
         patched.set_model_attn1_replace(replaced, "middle", 0, 0)
         return patched
 
     graph = Graph(on_model, on_explicit_model)
-    outcome(tiny, edit, graph).expect()
+    outcome(small, edit, graph).expect()
 
 
 @every_edit
@@ -129,13 +144,13 @@ def test_token_merging(tiny_sd15, edit):
 
 
 @every_edit
-def test_hypertile(tiny, edit):
+def test_hypertile(small, edit):
     """Tiles on the grid of half the latent, and on the quarter where self-attention is injected."""
 
     def on_model(model):
         return outputs_of_v1(HyperTile, model, 32, 2, 2, False)
 
-    outcome(tiny, edit, Graph(on_model), empty_latent(256, 128)).expect()
+    outcome(small, edit, Graph(on_model), empty_latent(256, 128)).expect()
 
 
 def outputs_of_v1(node, *inputs):
@@ -143,7 +158,7 @@ def outputs_of_v1(node, *inputs):
 
 
 @every_edit
-def test_deep_shrink(tiny, edit):
+def test_deep_shrink(small, edit):
     """Half of the run has smaller grids; which of them are coarse follows the grid, not the layer."""
 
     def on_model(model):
@@ -159,12 +174,12 @@ def test_deep_shrink(tiny, edit):
             upscale_method="bicubic",
         )[0]
 
-    outcome(tiny, edit, Graph(on_model), empty_latent(128, 128)).expect()
+    outcome(small, edit, Graph(on_model), empty_latent(128, 128)).expect()
 
 
 @every_edit
 @pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
-def test_caches_of_steps(tiny, edit, node):
+def test_caches_of_steps(small, edit, node):
     """Which steps are skipped is decided for the whole batch; here it is the same steps with and without the edit."""
 
     def on_model(model):
@@ -173,7 +188,7 @@ def test_caches_of_steps(tiny, edit, node):
     def run(*inputs):
         return sample(*inputs, steps=8)
 
-    outcome(tiny, edit, Graph(on_model, run=run)).expect()
+    outcome(small, edit, Graph(on_model, run=run)).expect()
 
 
 # torch.compile with the eager backend: what it traces, without the compiler's half minute per graph.

@@ -31,17 +31,17 @@ def controlled(conditioning, clip, *controls):
 
 @every_edit
 @pytest.mark.parametrize("side", SIDES)
-def test_controlnet(tiny, controlnets, edit, side):
+def test_controlnet(small, controlnets, edit, side):
     """On the source before P2P Apply, or on the positive after it."""
 
     def on_prompt(conditioning):
-        return controlled(conditioning, tiny[1], (controlnets[0], hint(1), 0.5, 0.0, 0.6))
+        return controlled(conditioning, small[1], (controlnets[0], hint(1), 0.5, 0.0, 0.6))
 
-    outcome(tiny, edit, Graph(**{side: on_prompt})).expect()
+    outcome(small, edit, Graph(**{side: on_prompt})).expect()
 
 
 @one_and_two_terms
-def test_controlnet_on_positive_and_negative(tiny, controlnets, edit):
+def test_controlnet_on_positive_and_negative(small, controlnets, edit):
     """As a template has it: one node for both, after P2P Apply."""
 
     def run(model, positive, negative, latent):
@@ -52,59 +52,59 @@ def test_controlnet_on_positive_and_negative(tiny, controlnets, edit):
         )
         return three_steps(model, *both, latent)
 
-    outcome(tiny, edit, Graph(run=run)).expect(neighbour=None)
+    outcome(small, edit, Graph(run=run)).expect(neighbour=None)
 
 
 @one_and_two_terms
 @pytest.mark.parametrize("side", SIDES)
-def test_two_controlnets_with_ranges(tiny, controlnets, edit, side):
+def test_two_controlnets_with_ranges(small, controlnets, edit, side):
     first, second = controlnets
 
     def on_prompt(conditioning):
-        return controlled(conditioning, tiny[1], (first, hint(1), 0.5, 0.0, 0.4), (second, hint(2), 0.4, 0.3, 1.0))
+        return controlled(conditioning, small[1], (first, hint(1), 0.5, 0.0, 0.4), (second, hint(2), 0.4, 0.3, 1.0))
 
-    outcome(tiny, edit, Graph(**{side: on_prompt})).expect()
+    outcome(small, edit, Graph(**{side: on_prompt})).expect()
 
 
 @one_and_two_terms
-def test_a_node_each_for_source_and_target(tiny, controlnets, edit):
+def test_a_node_each_for_source_and_target(small, controlnets, edit):
     """Two apply nodes with the same ControlNet, picture and range are one setting."""
     picture = hint(1)
 
     def on_prompt(conditioning):
-        return controlled(conditioning, tiny[1], (controlnets[0], picture, 0.5, 0.0, 1.0))
+        return controlled(conditioning, small[1], (controlnets[0], picture, 0.5, 0.0, 1.0))
 
-    outcome(tiny, edit, Graph(on_source=on_prompt, on_target=on_prompt, on_rows=on_prompt)).expect()
+    outcome(small, edit, Graph(on_source=on_prompt, on_target=on_prompt, on_rows=on_prompt)).expect()
 
 
 @one_and_two_terms
-def test_a_picture_for_every_row(tiny, controlnets, edit):
+def test_a_picture_for_every_row(small, controlnets, edit):
     """Two groups, and a hint picture for each of their four rows."""
 
     def on_prompt(conditioning):
-        return controlled(conditioning, tiny[1], (controlnets[0], hint(1, batch=4), 0.5, 0.0, 1.0))
+        return controlled(conditioning, small[1], (controlnets[0], hint(1, batch=4), 0.5, 0.0, 1.0))
 
-    outcome(tiny, edit, Graph(on_positive=on_prompt), empty_latent(64, 64, batch=2)).expect()
+    outcome(small, edit, Graph(on_positive=on_prompt), empty_latent(64, 64, batch=2)).expect()
 
 
 @every_edit
 @pytest.mark.parametrize("side", SIDES)
-def test_t2i_adapter(tiny, edit, side):
+def test_t2i_adapter(small, edit, side):
     adapter = tiny_t2i_adapter()
 
     def on_prompt(conditioning):
-        return controlled(conditioning, tiny[1], (adapter, hint(1), 0.5, 0.0, 0.6))
+        return controlled(conditioning, small[1], (adapter, hint(1), 0.5, 0.0, 0.6))
 
-    outcome(tiny, edit, Graph(**{side: on_prompt})).expect()
+    outcome(small, edit, Graph(**{side: on_prompt})).expect()
 
 
 @one_and_two_terms
-def test_control_text_of_another_pack(tiny, controlnets, edit):
+def test_control_text_of_another_pack(small, controlnets, edit):
     """InstantID gives its ControlNet the tokens of a face in place of the prompt (``cross_attn_controlnet``)."""
-    face = plain_text(tiny[1], "a face")[0][0][:, :16]
+    face = plain_text(small[1], "a face")[0][0][:, :16]
 
     def on_prompt(conditioning):
-        controlled_text = controlled(conditioning, tiny[1], (controlnets[0], hint(1), 0.5, 0.0, 1.0))
+        controlled_text = controlled(conditioning, small[1], (controlnets[0], hint(1), 0.5, 0.0, 1.0))
         return [[cond, {**extras, "cross_attn_controlnet": face}] for cond, extras in controlled_text]
 
-    outcome(tiny, edit, Graph(on_positive=on_prompt)).expect()
+    outcome(small, edit, Graph(on_positive=on_prompt)).expect()

@@ -14,15 +14,15 @@ one_and_two_terms = pytest.mark.parametrize("edit", [ONE_TERM, TWO_TERMS], ids=[
 
 
 @pytest.fixture(scope="module")
-def loras(tiny, tmp_path_factory) -> list[str]:
+def loras(small, tmp_path_factory) -> list[str]:
     directory = tmp_path_factory.mktemp("loras")
-    return [save_lora(directory, f"{seed}.safetensors", *tiny[:2], seed) for seed in (1, 2)]
+    return [save_lora(directory, f"{seed}.safetensors", *small[:2], seed) for seed in (1, 2)]
 
 
 @every_edit
-def test_lora(tiny, loras, edit):
+def test_lora(small, loras, edit):
     """On the model, before and after P2P Apply, and on the text encoders."""
-    model, clip, vae = tiny
+    model, clip, vae = small
     _, clip = host_nodes.LoraLoader().load_lora(model, clip, loras[0], 1.0, 1.0)
 
     def on_model(model):
@@ -32,13 +32,13 @@ def test_lora(tiny, loras, edit):
 
 
 @one_and_two_terms
-def test_two_loras(tiny, loras, edit):
+def test_two_loras(small, loras, edit):
     def on_model(model):
         for name in loras:
             model = host_nodes.LoraLoaderModelOnly().load_lora_model_only(model, name, 0.7)[0]
         return model
 
-    outcome(tiny, edit, Graph(on_model)).expect()
+    outcome(small, edit, Graph(on_model)).expect()
 
 
 def hook_of(name: str, strength_clip: float = 0.0):
@@ -54,22 +54,22 @@ def fading(group):
 
 @every_edit
 @pytest.mark.parametrize("side", ["on_source", "on_positive"])
-def test_hook_lora(tiny, loras, edit, side):
+def test_hook_lora(small, loras, edit, side):
     """The hook holds for all rows of the edited prompt; the negative prompt runs without it, in a call of its own."""
     group = fading(hook_of(loras[0]))
 
     def with_hooks(conditioning):
         return hooks.ConditioningSetProperties().set_properties(conditioning, 1.0, "default", hooks=group)[0]
 
-    outcome(tiny, edit, Graph(**{side: with_hooks})).expect()
+    outcome(small, edit, Graph(**{side: with_hooks})).expect()
 
 
 @one_and_two_terms
-def test_hook_lora_on_both_prompts(tiny, loras, edit):
+def test_hook_lora_on_both_prompts(small, loras, edit):
     """As a graph has it in which one hook goes to the source and to the target."""
     group = hook_of(loras[0])
 
     def with_hooks(conditioning):
         return hooks.ConditioningSetProperties().set_properties(conditioning, 1.0, "default", hooks=group)[0]
 
-    outcome(tiny, edit, Graph(on_source=with_hooks, on_target=with_hooks, on_rows=with_hooks)).expect()
+    outcome(small, edit, Graph(on_source=with_hooks, on_target=with_hooks, on_rows=with_hooks)).expect()

@@ -1,9 +1,8 @@
 """LoRA files with random weights for the small models."""
 
+import folder_paths
 import torch
 from safetensors.torch import save_file
-
-import folder_paths
 
 RANK = 2
 
@@ -19,7 +18,9 @@ def save_lora(directory, name: str, model, clip, seed: int) -> str:
             layer = prefix + key.removesuffix(".weight")
             out_features, in_features = parameter.shape
             weights[f"{layer}.lora_up.weight"] = torch.randn(out_features, RANK, generator=generator)
-            weights[f"{layer}.lora_down.weight"] = torch.randn(RANK, in_features, generator=generator) / in_features**0.5
+            weights[f"{layer}.lora_down.weight"] = (
+                torch.randn(RANK, in_features, generator=generator) / in_features**0.5
+            )
             weights[f"{layer}.alpha"] = torch.tensor(float(RANK))
     save_file(weights, directory / name)
     folder_paths.add_model_folder_path("loras", str(directory))
