@@ -1,7 +1,8 @@
 """Maps refined by self-attention: places that look at each other share what they look at.
 
 ``m' = Ā^p · m`` with Ā the averaged self-attention and p about 1 to 4, as in DiffSegmenter (Wang et al. 2023) and
-Dataset Diffusion (Nguyen et al. 2023).
+Dataset Diffusion (Nguyen et al. 2023). Averaging flattens a map, the more the larger p is, until no threshold tells
+object from ground any more; so the result is stretched to the values that the map had before.
 """
 
 import torch
@@ -20,7 +21,7 @@ def refined(attention: torch.Tensor, self_map: torch.Tensor | None, times: int) 
         times: the power of the self-attention; 0 returns the map as it is.
 
     Returns:
-        (h, w) float32, the grid of the self-attention; its largest value is at most that of the map.
+        (h, w) float32, the grid of the self-attention; its least and largest values are those of the map.
 
     Raises:
         P2PError: no self-attention was recorded.
@@ -38,7 +39,15 @@ def refined(attention: torch.Tensor, self_map: torch.Tensor | None, times: int) 
     values = rearrange(resized(attention, height, width), "h w -> (h w)")
     for _ in range(times):
         values = looks_at @ values
-    return rearrange(values, "(h w) -> h w", h=height)
+    return rearrange(_stretched(values, attention), "(h w) -> h w", h=height)
+
+
+def _stretched(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Values with the least and the largest of another map, unless they are all the same."""
+    span = values.max() - values.min()
+    if span <= 1e-4 * like.abs().max():
+        return values
+    return like.min() + (values - values.min()) * ((like.max() - like.min()) / span)
 
 
 def resized(attention: torch.Tensor, height: int, width: int) -> torch.Tensor:

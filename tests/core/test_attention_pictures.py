@@ -120,13 +120,15 @@ class TestMask:
 
 
 class TestRefinement:
-    def test_it_is_the_power_of_the_self_attention(self):
-        self_map, attention = row_stochastic(4, 6), torch.rand(4, 6)
+    def test_it_is_the_power_of_the_self_attention_stretched_to_the_values_before(self):
+        self_map, attention = row_stochastic(4, 6), torch.rand(4, 6) - 0.2
         matrix = self_map.double().reshape(24, 24)
         matrix = matrix / matrix.sum(dim=1, keepdim=True)
         for times in (1, 2, 5):
             expected = (torch.linalg.matrix_power(matrix, times) @ attention.double().flatten()).reshape(4, 6)
-            torch.testing.assert_close(refined(attention, self_map, times).double(), expected, rtol=1e-5, atol=1e-6)
+            expected = (expected - expected.min()) / (expected.max() - expected.min())
+            expected = attention.min() + expected * (attention.max() - attention.min())
+            torch.testing.assert_close(refined(attention, self_map, times).double(), expected, rtol=1e-5, atol=1e-5)
 
     def test_0_times_is_the_map_itself(self):
         attention = torch.rand(3, 3)

@@ -188,6 +188,16 @@ class TestWhatIsSeen:
         assert own > 1.4 * of_the_next  # 1.6 and 3.1 times
         assert overlap(seen[1], ~objects) > 0.85  # 0.95 and 0.91
 
+    def test_refined_maps_fill_the_object(self, host):
+        run = graph("a red car on snow", steps=12, batch=8)
+        run["store"] = watching("mini", words="car", self_maps=True)
+        host.run(run)
+        objects = judged(host.outputs["picture"][0][0])
+        plain = overlap(masks(host), objects)
+        host.run({**run, "maps": showing("store", "picture", refine=1)})
+        assert plain > 0.45  # 0.50
+        assert overlap(masks(host), objects) > plain + 0.1  # 0.68
+
     def test_saved_and_loaded_in_graphs(self, host):
         saving = graph()
         del saving["maps"]
