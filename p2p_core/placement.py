@@ -41,7 +41,8 @@ def place(output: torch.Tensor, grid: Grid, placement: Placement, centre: torch.
     Returns:
         (rows, height·width, channels), bilinear between the grid's places.
     """
-    pictures = rearrange(output, "r (h w) c -> r c h w", h=grid[0], w=grid[1])
+    # Half precision would round the coordinates too: in bfloat16 by a good part of a place on the finer grids.
+    pictures = rearrange(output.float(), "r (h w) c -> r c h w", h=grid[0], w=grid[1])
     shift = pictures.new_tensor([2 * placement.offset_x, 2 * placement.offset_y]).expand(len(pictures), 2)
     about = torch.zeros_like(shift) if centre is None else centre.to(shift)
     # Output place p shows input place (p − shift − centre) / scale + centre.
@@ -49,7 +50,7 @@ def place(output: torch.Tensor, grid: Grid, placement: Placement, centre: torch.
     linear = torch.eye(2, dtype=shift.dtype, device=shift.device).expand(len(pictures), 2, 2) / placement.scale
     affine = torch.cat([linear, translation[:, :, None]], dim=2)
     places = F.affine_grid(affine, list(pictures.shape), align_corners=False)
-    return rearrange(F.grid_sample(pictures, places, align_corners=False), "r c h w -> r (h w) c")
+    return rearrange(F.grid_sample(pictures, places, align_corners=False), "r c h w -> r (h w) c").to(output.dtype)
 
 
 def centre_of(word_map: torch.Tensor, grid: Grid) -> torch.Tensor:
