@@ -82,10 +82,12 @@ class AttentionRecord:
     Attributes:
         rows: by row of the batch; a row has several where it has several prompts.
         progress: of the steps kept, ascending; the mean of the recorded steps' where they were not kept.
+        latent: ``prompt.content_key`` of the latents that the run made, to know them again; "" where it is not known.
     """
 
     rows: tuple[RowMaps, ...]
     progress: tuple[float, ...]
+    latent: str = ""
 
     @property
     def row_count(self) -> int:

@@ -86,7 +86,7 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     _install(guider, run, marks, sampler, sigmas, blending)
     result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
     for recording in recordings:
-        recording.finish()
+        recording.finish(result)
     if blending is not None:
         blending.refuse_lost_edits()
     return result

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from ...p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps, Side
 from ...p2p_core.errors import P2PError
 from ...p2p_core.placement import Grid
 from ...p2p_core.presence import refuse_missing, stands_in
-from ...p2p_core.prompt import Prompt
+from ...p2p_core.prompt import Prompt, content_key
 from ...p2p_core.self_maps import SelfMapSums
 from ...p2p_core.word_maps import MapSums, Positions
 from .conditioning import GROUP_KEY
@@ -68,8 +70,8 @@ class Recording:
         recorded = self._entries.get(key)
         return () if recorded is None else (recorded.watch,)
 
-    def finish(self) -> None:
-        """Hands the maps over; the one copy from the device."""
+    def finish(self, latents: torch.Tensor) -> None:
+        """Hands the maps over, with a mark of the latents they belong to; the one copy from the device."""
         steps = sorted({step for recorded in self._entries.values() for step in recorded.watch.sums.steps})
         rows = [row for recorded in self._entries.values() for row in _rows(recorded, steps)]
         if self._store.request.keep_steps:
@@ -77,7 +79,9 @@ class Recording:
         else:
             seen = [value for value in self._progress if self._store.request.window.contains(value)]
             progress = (sum(seen) / len(seen),) if seen else ()
-        self._store.record = AttentionRecord(tuple(sorted(rows, key=lambda row: row.row)), progress)
+        self._store.record = AttentionRecord(
+            tuple(sorted(rows, key=lambda row: row.row)), progress, content_key(latents)
+        )
 
 
 def _side(name: str) -> Side:
