@@ -1,4 +1,4 @@
-"""Makes the result picture of the README and the thumbnail of the example workflow from the results of a demo.
+"""Makes the result picture of the README from the results of a demo.
 
 python3 dev.py demo
 .venv/bin/python docs/make_pictures.py output/demo
@@ -40,14 +40,6 @@ def results(demo: Path, row: int) -> Image.Image:
     return sheet
 
 
-def thumbnail(demo: Path, row: int) -> Image.Image:
-    """The source and the edit of the example workflow's prompts side by side."""
-    sheet = Image.new("RGB", (2 * 256 + GAP, 256), PAPER)
-    for column, arm in enumerate(("source", "p2p")):
-        sheet.paste(picture(demo, EDITS[0], row, arm, 256), (column * (256 + GAP), 0))
-    return sheet
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("demo", type=Path, help="the folder that dev.py demo wrote")
@@ -57,7 +49,6 @@ def main() -> None:
     if model != "mini SDXL":
         raise SystemExit(f"{options.demo} has pictures of {model}: run dev.py demo without --checkpoint.")
     results(options.demo, options.row).save(ROOT / "docs" / "word_swap.png", optimize=True)
-    thumbnail(options.demo, options.row).save(ROOT / "example_workflows" / "word_swap.jpg", quality=88)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ RECORD = json.loads((Path(__file__).parent / "node_schema.json").read_text(encod
 NODES = {node.GET_SCHEMA().node_id: node for node in asyncio.run(PromptToPromptExtension().get_node_list())}
 
 
-def shape(node) -> dict[str, list[list[str]]]:
-    """[name, type] of every input and output in the order of the host's object_info."""
+def shape(node) -> dict[str, list]:
+    """[name, type] of every input and output in the order of the host's object_info, and names of optional inputs."""
     info = node.GET_NODE_INFO_V1()
     sections = [section for section in info["input"] if section != "hidden"]  # what the host adds to output nodes
     fields = {name: field for section in sections for name, field in info["input"][section].items()}
@@ -20,6 +20,7 @@ def shape(node) -> dict[str, list[list[str]]]:
     kinds = ["COMBO" if isinstance(fields[name][0], list) else fields[name][0] for name in names]
     return {
         "inputs": [list(pair) for pair in zip(names, kinds, strict=True)],
+        "optional": info["input_order"].get("optional", []),
         "outputs": [list(pair) for pair in zip(info["output_name"], info["output"], strict=True)],
     }
 
