@@ -66,7 +66,12 @@ class Watch:
         """Adds the maps of one layer. ``q`` and ``k`` are those of this entry's rows, (rows, tokens, channels)."""
         grid = grid_of(options, q.shape[1])
         maps = word_maps(q, k, self._indicator(q, k.shape[1]), operators, options["n_heads"], grid)
-        self.sums.add(step, _site(options), maps, grid, largest_grid(factor, self.grids, self.latent))
+        size = largest_grid(factor, self.grids, self.latent)
+        self.sums.add(self._counted(step), _site(options), maps, grid, size)
+
+    def _counted(self, step: int) -> int:
+        """The step that a call belongs to: one after the last (of ``sa_solver_pece``) is another look at the last."""
+        return min(step, len(self.steps) - 1)
 
     def see_self(self, step: int, q: torch.Tensor, k: torch.Tensor, options: dict) -> None:
         """Adds the self-attention of one layer, given its q and k, (rows, places, channels)."""
