@@ -68,3 +68,5 @@ EDITS = (
     NamedEdit("move", _move, (SOURCE, SOURCE)),
 )
 EDIT_NAMES = [edit.name for edit in EDITS]
+SIDES = [("on_source", edit) for edit in EDITS] + [("on_positive", edit) for edit in (ONE_TERM, TWO_TERMS)]
+SIDE_NAMES = [f"{side}-{edit.name}" for side, edit in SIDES]

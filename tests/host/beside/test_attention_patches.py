@@ -16,9 +16,10 @@ from p2p.nodes._host.progress import progress_of
 from ..graph import applied, empty_latent, outputs, relative, rows_of, sample
 from .adapters import ImagePrompt, with_blurred_guidance, with_guidance, with_image_prompt, with_sharper_attention
 from .check import Graph, outcome
-from .edits import EDIT_NAMES, EDITS
+from .edits import EDIT_NAMES, EDITS, ONE_TERM, TWO_TERMS
 from .explicit import sources_rows
 
+one_and_two_terms = pytest.mark.parametrize("edit", [ONE_TERM, TWO_TERMS], ids=["one term", "two terms"])
 every_edit = pytest.mark.parametrize("edit", EDITS, ids=EDIT_NAMES)
 
 
@@ -35,7 +36,7 @@ def test_ip_adapter(small, edit, key_length):
     outcome(small, edit, graph).expect()
 
 
-@every_edit
+@one_and_two_terms
 def test_two_ip_adapters(small, edit):
     """The second one finds the first in place and uses its ``add``: nothing of this pack may stand there."""
     adapters = [ImagePrompt(small[0], seed=seed) for seed in (3, 4)]
@@ -49,7 +50,7 @@ def test_two_ip_adapters(small, edit):
     outcome(small, edit, graph).expect()
 
 
-@every_edit
+@one_and_two_terms
 def test_ip_adapters_on_both_sides(small, edit):
     """One adapter before P2P Apply and another after it."""
     model, clip, _ = small
@@ -72,7 +73,7 @@ def test_attention_override(small, edit):
     found.expect(explicit=5e-4 if edit.name == "move" else 1e-5, margin=15)
 
 
-@every_edit
+@one_and_two_terms
 @pytest.mark.parametrize("node", [FreeU, FreeU_V2])
 def test_freeu(small, edit, node):
     def on_model(model):
@@ -97,7 +98,7 @@ def test_perturbed_attention_guidance(small, edit):
     outcome(small, edit, Graph(on_model, on_explicit_model)).expect()
 
 
-@every_edit
+@one_and_two_terms
 def test_smoothed_energy_guidance(small, edit):
     outcome(small, edit, Graph(with_blurred_guidance)).expect()
 

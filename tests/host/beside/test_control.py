@@ -5,13 +5,13 @@ import pytest
 import nodes as host_nodes
 
 from ..graph import empty_latent, plain_text
-from .check import Graph, outcome
+from .check import Graph, outcome, three_steps
 from .controls import hint, tiny_controlnet, tiny_t2i_adapter
-from .edits import EDIT_NAMES, EDITS, ONE_TERM, TWO_TERMS
+from .edits import EDIT_NAMES, EDITS, ONE_TERM, SIDE_NAMES, SIDES, TWO_TERMS
 
 every_edit = pytest.mark.parametrize("edit", EDITS, ids=EDIT_NAMES)
+every_edit_on_both_sides = pytest.mark.parametrize(("side", "edit"), SIDES, ids=SIDE_NAMES)
 one_and_two_terms = pytest.mark.parametrize("edit", [ONE_TERM, TWO_TERMS], ids=["one term", "two terms"])
-SIDES = ("on_source", "on_positive")
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,8 @@ def controlled(conditioning, clip, *controls):
     return conditioning
 
 
-@every_edit
-@pytest.mark.parametrize("side", SIDES)
-def test_controlnet(small, controlnets, edit, side):
+@every_edit_on_both_sides
+def test_controlnet(small, controlnets, side, edit):
     """On the source before P2P Apply, or on the positive after it."""
 
     def on_prompt(conditioning):
@@ -45,8 +44,6 @@ def test_controlnet_on_positive_and_negative(small, controlnets, edit):
     """As a template has it: one node for both, after P2P Apply."""
 
     def run(model, positive, negative, latent):
-        from .check import three_steps
-
         both = host_nodes.ControlNetApplyAdvanced().apply_controlnet(
             positive, negative, controlnets[0], hint(1), 0.5, 0.0, 1.0
         )
@@ -56,8 +53,8 @@ def test_controlnet_on_positive_and_negative(small, controlnets, edit):
 
 
 @one_and_two_terms
-@pytest.mark.parametrize("side", SIDES)
-def test_two_controlnets_with_ranges(small, controlnets, edit, side):
+@pytest.mark.parametrize("side", ["on_source", "on_positive"])
+def test_two_controlnets_with_ranges(small, controlnets, side, edit):
     first, second = controlnets
 
     def on_prompt(conditioning):
@@ -87,9 +84,9 @@ def test_a_picture_for_every_row(small, controlnets, edit):
     outcome(small, edit, Graph(on_positive=on_prompt), empty_latent(64, 64, batch=2)).expect()
 
 
-@every_edit
-@pytest.mark.parametrize("side", SIDES)
-def test_t2i_adapter(small, edit, side):
+@one_and_two_terms
+@pytest.mark.parametrize("side", ["on_source", "on_positive"])
+def test_t2i_adapter(small, side, edit):
     adapter = tiny_t2i_adapter()
 
     def on_prompt(conditioning):

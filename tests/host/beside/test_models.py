@@ -35,7 +35,10 @@ class TestSampling:
             return advanced.ModelSamplingDiscrete().patch(model, sampling, zsnr)[0]
 
         acts = {("eps", False): None, ("lcm", False): 1e-4}  # it is an eps model; few steps hide what LCM skips
-        outcome(small, edit, Graph(on_model)).expect(neighbour=acts.get((sampling, zsnr), 1e-3))
+        # Zero terminal SNR starts at sigma 4500, where rounding is 1.8e-5 of the result (measured).
+        outcome(small, edit, Graph(on_model)).expect(
+            explicit=1e-4 if zsnr else 1e-5, neighbour=acts.get((sampling, zsnr), 1e-3)
+        )
 
     @one_and_two_terms
     @pytest.mark.parametrize("sampling", ["v_prediction", "edm", "eps"])
@@ -45,7 +48,7 @@ class TestSampling:
 
         outcome(small, edit, Graph(on_model)).expect()
 
-    @every_edit
+    @one_and_two_terms
     def test_rescale_cfg(self, small, edit):
         outcome(small, edit, Graph(lambda model: advanced.RescaleCFG().patch(model, 0.7)[0])).expect(neighbour=1e-4)
 
@@ -62,9 +65,8 @@ def inpainting():
 
 class TestShapes:
     @every_edit
-    @pytest.mark.parametrize("size", [(64, 64), (128, 64)])
-    def test_sd_1_5(self, tiny_sd15, edit, size):
-        outcome(tiny_sd15, edit, Graph(), empty_latent(*size)).expect(neighbour=None)
+    def test_sd_1_5(self, tiny_sd15, edit):
+        outcome(tiny_sd15, edit, Graph(), empty_latent(128, 64)).expect(neighbour=None)
 
     @one_and_two_terms
     def test_distilled_sdxl(self, distilled, edit):

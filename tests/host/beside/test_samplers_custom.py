@@ -34,7 +34,7 @@ def sampled(guider, model, latent, sigmas=None) -> torch.Tensor:
 
 
 class TestGuiders:
-    @every_edit
+    @one_and_two_terms
     def test_basic_guider(self, small, edit):
         def run(model, positive, negative, latent):
             (guider,) = outputs(custom.BasicGuider, model=model, conditioning=positive)
@@ -42,7 +42,7 @@ class TestGuiders:
 
         outcome(small, edit, Graph(run=run)).expect(neighbour=None)
 
-    @every_edit
+    @one_and_two_terms
     def test_cfg_guider(self, small, edit):
         def run(model, positive, negative, latent):
             (guider,) = outputs(custom.CFGGuider, model=model, positive=positive, negative=negative, cfg=5.0)
@@ -53,7 +53,7 @@ class TestGuiders:
         same = outcome(small, edit, Graph())
         assert torch.equal(found.edited["before"], same.edited["before"])
 
-    @every_edit
+    @one_and_two_terms
     @pytest.mark.parametrize("style", ["regular", "nested"])
     @pytest.mark.parametrize("place", [1, 2])
     def test_dual_cfg_guider(self, small, edit, style, place):
@@ -76,7 +76,7 @@ class TestGuiders:
 
         outcome(small, edit, Graph(run=run)).expect(neighbour=None)
 
-    @every_edit
+    @one_and_two_terms
     def test_perp_neg_guider(self, small, edit):
         """The node projects over the whole batch, so that a target reaches the source; explicit maps say how far."""
         empty = plain_text(small[1], "")
@@ -147,7 +147,7 @@ class TestStages:
 
         outcome(small, edit, Graph(run=run)).expect(neighbour=None)
 
-    @every_edit
+    @one_and_two_terms
     def test_a_second_pass_on_the_pictures(self, small, edit):
         """Through the VAE the latent forgets that its rows share their noise; the positive still says so."""
         vae = small[2]
