@@ -14,6 +14,7 @@ import sys
 
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)
+DEMO_KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps")
 
 
 def python_problem(version):
@@ -39,6 +40,8 @@ def build_parser():
     demo = commands.add_parser("demo", parents=[server], help="edit pictures and measure the edits")
     demo.add_argument("--seeds", type=int, default=8, metavar="N", help="pictures per edit (default: 8)")
     demo.add_argument("--steps", type=int, default=20, metavar="N", help="sampling steps (default: 20)")
+    demo.add_argument("--only", nargs="+", choices=DEMO_KINDS, metavar="KIND", help="of " + ", ".join(DEMO_KINDS))
+    demo.add_argument("--full", action="store_true", help="more scenes of every kind")
     commands.add_parser("test", parents=[host], help="lint, types and tests (arguments after -- go to pytest)")
     commands.add_parser("serve", parents=[server], help="ComfyUI in the browser with this pack")
     return parser

@@ -17,10 +17,22 @@ from .progress_bar import ProgressBar
 
 @dataclass(frozen=True)
 class Result:
-    """What one run gave: pictures (h, w, 3) of bytes, and the seconds its sampling node took."""
+    """What one run gave.
 
-    pictures: list[numpy.ndarray]
+    Attributes:
+        nodes: the pictures (h, w, 3) of bytes of every node that shows or saves some.
+        seconds: what the sampling node took.
+        files: what P2P Save Attention wrote.
+    """
+
+    nodes: dict[str, list[numpy.ndarray]]
     seconds: float
+    files: list[bytes]
+
+    @property
+    def pictures(self) -> list[numpy.ndarray]:
+        """Return the pictures of all nodes."""
+        return [picture for pictures in self.nodes.values() for picture in pictures]
 
 
 class Client:
@@ -58,7 +70,14 @@ class Client:
             bar.abandon()
             raise
         bar.finish(f"{seconds:.1f} s")
-        return Result(await self._pictures(identity), seconds)
+        outputs = (await self.get_json(f"/history/{identity}"))[identity]["outputs"]
+        nodes = {
+            node: [_picture(await self._file(entry)) for entry in output["images"]]
+            for node, output in outputs.items()
+            if "images" in output
+        }
+        files = [await self._file(entry) for output in outputs.values() for entry in output.get("attention", [])]
+        return Result(nodes, seconds, files)
 
     async def _queue(self, graph: Graph) -> str:
         async with self._session.post("/prompt", json={"prompt": graph, "client_id": self._identity}) as reply:
@@ -91,14 +110,15 @@ class Client:
                     return ended - begun
         raise UserError("ComfyUI closed the connection during a run.")
 
-    async def _pictures(self, identity: str) -> list[numpy.ndarray]:
-        history = await self.get_json(f"/history/{identity}")
-        outputs = history[identity]["outputs"].values()
-        return [await self._picture(entry) for output in outputs for entry in output.get("images", [])]
-
-    async def _picture(self, entry: dict) -> numpy.ndarray:
+    async def _file(self, entry: dict) -> bytes:
         async with self._session.get("/view", params=entry) as reply:
-            return numpy.asarray(Image.open(io.BytesIO(await reply.read())).convert("RGB"))
+            if reply.status != 200:
+                raise UserError(f"ComfyUI does not give {entry.get('filename')} of its own run (HTTP {reply.status}).")
+            return await reply.read()
+
+
+def _picture(data: bytes) -> numpy.ndarray:
+    return numpy.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def refusal(answer: dict) -> str:

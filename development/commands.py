@@ -52,6 +52,10 @@ def demo(options: Namespace) -> int:
     with _server(options, checkpoint, output=None) as (host, server):
         arguments = ["--url", server.url, "--output", str(output)]
         arguments += ["--seeds", str(options.seeds), "--steps", str(options.steps)]
+        if options.full:
+            arguments.append("--full")
+        if options.only:
+            arguments += ["--only", *options.only]
         if checkpoint:
             arguments += ["--checkpoint", checkpoint.name]
         code = run_inside(host, ["demo", *arguments])

@@ -1,29 +1,28 @@
-"""The demo: word swaps through a running ComfyUI, as pictures, figures and a report.
+"""The demo: every edit through a running ComfyUI, as pictures, figures and a report.
 
-Every edit is run in three arms from the same noise: the source prompt and the target prompt with stock nodes, and both
-together with Prompt-to-Prompt. Seeds are counted up from 1, none is left out.
+Each edit is run beside what people do instead, from the same noise: the new prompt with the same seed, and a change of
+prompts while sampling. Seeds are counted up from 1, none is left out.
 """
 
 import argparse
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy
-from PIL import Image
-
-from . import graphs, report
+from . import attention, edits, goals, graphs, pictures, report
 from .client import Client
-from .edits import EDITS, Edit
+from .edits import Scene
 from .errors import UserError
 from .graphs import Batch, Settings
-from .measuring import Pictures, means, measure
-from .sheets import Column, contact_sheet
+from .measuring import difference, means, measure
+from .studio import Shot, Studio
+from .trials import Trial, all_trials
 
 FIRST_SEED = 1
 ROWS_PER_RUN = 8
 LARGEST_SOURCE_DIFFERENCE = 2
 WARM_UP_STEPS = 2
+KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps")
 
 
 def main(arguments: list[str]) -> int:
@@ -34,11 +33,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--checkpoint", help="file name of a checkpoint the server knows")
+    parser.add_argument("--full", action="store_true", help="more scenes")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="kinds of edits")
     options = parser.parse_args(arguments)
     report.remove_old(options.output)
     settings = Settings(options.steps, options.checkpoint)
     batches = plan(options.seeds, ROWS_PER_RUN if settings.checkpoint is None else 1)
-    result = asyncio.run(run(options.url, options.output, settings, batches))
+    trials = [trial for trial in all_trials(options.full) if set(trial.kinds) & set(options.only)]
+    scenes = edits.SEEN + (edits.MORE_SEEN if options.full else ()) if "maps" in options.only else ()
+    result = asyncio.run(run(options.url, options.output, settings, batches, trials, scenes))
     print(f"\n{report.as_text(result)}\n")
     if settings.checkpoint is None and result["source_difference"] > LARGEST_SOURCE_DIFFERENCE:
         raise UserError(
@@ -55,27 +58,53 @@ def plan(count: int, rows_per_run: int) -> list[Batch]:
     return [Batch(FIRST_SEED + run, min(rows_per_run, count - start)) for run, start in enumerate(starts)]
 
 
-async def run(url: str, folder: Path, settings: Settings, batches: list[Batch]) -> dict:
-    """Run every edit, write the results and return the report."""
+async def run(
+    url: str, folder: Path, settings: Settings, batches: list[Batch], trials: Sequence[Trial], scenes: Sequence[Scene]
+) -> dict:
+    """Run every trial, write the results and return the report."""
     judge = load_judge() if settings.checkpoint is None else None
     async with Client(url) as client:
         await check_nodes(client)
         await warm_up(client, settings, batches[0])
-        edits = [await run_edit(client, edit, folder, settings, batches, judge) for edit in EDITS]
+        studio = Studio(client, settings, batches, judge)
+        made = await run_trials(studio, trials, folder, labels(batches))
+        seen = [await run_maps(studio, scene, folder, labels(batches)) for scene in scenes]
         stats = await client.get_json("/system_stats")
-    result = {
+    described = {
         "host": stats["system"]["comfyui_version"],
         "model": settings.checkpoint or "mini SDXL",
+        "judged": judge is not None,
         "device": stats["devices"][0]["name"],
         "steps": settings.steps,
+        "pictures": sum(batch.rows for batch in batches),
         "windows": graphs.windows(),
-        "source_difference": max(edit["source_difference"] for edit in edits),
-        "edits": edits,
-        "mean": means(edits),
-        "object_swaps": means([edit for edit in edits if edit["attribute"] == "object"]),
+        "blend": graphs.settings_of("local_blend", "P2PLocalBlend"),
     }
+    result = {**described, **summary(made, seen)}
+    result["goals"] = goals.goals(result) if judge else []  # they are the embedded model's
     report.write(folder, result)
     return result
+
+
+def summary(made: list[dict], seen: list[dict]) -> dict:
+    """Return what the report says of the entries of all trials and maps; each kind that was run has a section."""
+    swaps = [entry for entry in made if "replace" in entry["kinds"]]
+    by_kind = {kind: [entry for entry in made if kind in entry["kinds"]] for kind in KINDS}
+    sections = {
+        kind: {"names": [entry["name"] for entry in entries], "mean": means(entries)}
+        for kind, entries in by_kind.items()
+        if entries
+    }
+    return {
+        "source_difference": max(entry["source_difference"] for entry in [*made, *seen]),
+        "edits": made,
+        "mean": means(swaps),
+        "object_swaps": means([entry for entry in swaps if entry["attribute"] == "object"]),
+        "sections": sections,
+        "curve": goals.curve(by_kind["reweight"]),
+        "maps": seen,
+        "maps_mean": attention.means(seen),
+    }
 
 
 def load_judge() -> Callable:
@@ -93,46 +122,63 @@ async def check_nodes(client: Client) -> None:
 
 
 async def warm_up(client: Client, settings: Settings, batch: Batch) -> None:
-    """Load the model and touch both paths, so that no arm pays for what comes first."""
+    """Load the model and touch every path, so that no arm pays for what comes first."""
     few_steps = Settings(WARM_UP_STEPS, settings.checkpoint)
-    source, target = EDITS[0].source.prompt, EDITS[0].target.prompt
+    source, target = edits.EDITS[0].source.prompt, edits.EDITS[0].target.prompt
     await client.run(graphs.plain_graph(source, batch, few_steps), "warm-up, plain")
-    await client.run(graphs.word_swap_graph(source, target, batch, few_steps), "warm-up, Prompt-to-Prompt")
+    await client.run(graphs.switching_graph(source, target, batch, few_steps), "warm-up, switching")
+    await client.run(graphs.blend_graph(source, target, batch, few_steps), "warm-up, Prompt-to-Prompt")
 
 
-async def run_edit(
-    client: Client, edit: Edit, folder: Path, settings: Settings, batches: list[Batch], judge: Callable | None
-) -> dict:
-    """Run the three arms of one edit, save the pictures and return its entry of the report."""
-    pictures = await sample(client, edit, settings, batches)
+async def run_trials(studio: Studio, trials: Sequence[Trial], folder: Path, rows: list[str]) -> list[dict]:
+    """Run the trials in their order; return their entries of the report."""
+    made = []
+    strips = pictures.Strips(folder, rows)
+    for number, trial in enumerate(trials):
+        if number and trial.source != trials[number - 1].source:
+            studio.forget()
+        source, shots = await shots_of(studio, trial)
+        strips.add(trial, source, shots["p2p"])
+        entry = await entry_of(studio, trial, source, shots)
+        entry["images"] = pictures.save(trial, source, shots, rows, folder)
+        entry["strip"] = strips.name_of(trial)
+        made.append(entry)
+    strips.save()
+    studio.forget()
+    return made
+
+
+async def shots_of(studio: Studio, trial: Trial) -> tuple[Shot, dict[str, Shot]]:
+    """Return the pictures of the source prompt, and of every arm."""
+    source = await studio.shot(trial.original, f"{trial.name}: source")
+    return source, {arm.key: await studio.shot(arm.take, f"{trial.name}: {arm.key}") for arm in trial.arms}
+
+
+async def entry_of(studio: Studio, trial: Trial, source: Shot, shots: dict[str, Shot]) -> dict:
+    """Return what the report says of one trial, without its pictures."""
+    seconds = {arm.key: await studio.seconds(arm.timed, f"{trial.name}: {arm.key}") for arm in trial.arms}
+    takes = [arm.take for arm in trial.arms if arm.take.group > 1]
+    sources = [await studio.shot(take.first, f"{trial.name}: source") for take in takes]
     return {
-        "name": edit.name,
-        "source": edit.source.prompt,
-        "target": edit.target.prompt,
-        "attribute": edit.attribute,
-        "seeds": sum(batch.rows for batch in batches),
-        **measure(edit, pictures, judge),
-        "images": save(edit, pictures, labels(batches), folder),
+        "name": trial.name,
+        "kinds": list(trial.kinds),
+        "source": trial.source,
+        "target": trial.target,
+        "attribute": trial.attribute,
+        "value": trial.value,
+        "seeds": len(source.pictures),
+        "source_difference": max(difference(source, shot) for shot in sources),
+        **measure(trial, source, shots, seconds),
     }
 
 
-async def sample(client: Client, edit: Edit, settings: Settings, batches: list[Batch]) -> Pictures:
-    """Return the pictures of the three arms."""
-    source, target = edit.source.prompt, edit.target.prompt
-    arms = {
-        "source": lambda batch: graphs.plain_graph(source, batch, settings),
-        "target": lambda batch: graphs.plain_graph(target, batch, settings),
-        "target with P2P": lambda batch: graphs.word_swap_graph(source, target, batch, settings),
-    }
-    shown: dict[str, list[numpy.ndarray]] = {}
-    seconds: dict[str, float] = {}
-    for arm, graph in arms.items():
-        results = [await client.run(graph(batch), f"{edit.name}: {arm}") for batch in batches]
-        shown[arm] = [picture for result in results for picture in result.pictures]
-        seconds[arm] = sum(result.seconds for result in results)
-    both = shown["target with P2P"]
-    times = {"plain": seconds["source"] + seconds["target"], "p2p": seconds["target with P2P"]}
-    return Pictures(shown["source"], shown["target"], both[1::2], both[0::2], times)
+async def run_maps(studio: Studio, scene: Scene, folder: Path, rows: list[str]) -> dict:
+    """Return what the report says of one recording."""
+    seen = await attention.look(studio, scene)
+    studio.forget()
+    name = attention.name_of(scene)
+    image = pictures.save_sheet(folder, name, seen.columns, rows)
+    return {"name": name, "source": scene.prompt, "word": scene.object, **seen.figures, "images": [image]}
 
 
 def labels(batches: list[Batch]) -> list[str]:
@@ -142,20 +188,3 @@ def labels(batches: list[Batch]) -> list[str]:
         for batch in batches
         for row in range(batch.rows)
     ]
-
-
-def save(edit: Edit, pictures: Pictures, rows: list[str], folder: Path) -> list[str]:
-    """Write the sheet and the single pictures; return their names, the sheet first."""
-    columns = [
-        Column("source", edit.source.prompt, pictures.source),
-        Column("target without P2P, same seed", edit.target.prompt, pictures.plain),
-        Column("target with P2P", edit.target.prompt, pictures.p2p),
-    ]
-    names = [f"{edit.name}.png"]
-    contact_sheet(columns, rows).save(folder / names[0])
-    (folder / edit.name).mkdir(exist_ok=True)
-    for arm, images in (("source", pictures.source), ("plain", pictures.plain), ("p2p", pictures.p2p)):
-        for row, image in enumerate(images):
-            names.append(f"{edit.name}/{row + 1:02}_{arm}.png")
-            Image.fromarray(image).save(folder / names[-1])
-    return names

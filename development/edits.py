@@ -1,10 +1,13 @@
-"""The word swaps the demo shows: two scenes that differ in one thing."""
+"""What the demo edits: scenes of the embedded model's vocabulary, and what is done to them.
 
-from dataclasses import dataclass
+The lists whose names begin with ``MORE`` are for ``--full``.
+"""
 
-from ..mini_sdxl.vocabulary import BACKGROUNDS, COLOURS, OBJECTS, caption, object_phrase
+from dataclasses import dataclass, replace
 
-ATTRIBUTES = {"object": OBJECTS, "colour": COLOURS, "background": BACKGROUNDS}
+from ..mini_sdxl.vocabulary import BACKGROUNDS, COLOURS, OBJECTS, SIZES, caption, object_phrase
+
+ATTRIBUTES = {"object": OBJECTS, "colour": COLOURS, "background": BACKGROUNDS, "size": SIZES}
 
 
 @dataclass(frozen=True)
@@ -12,25 +15,35 @@ class Scene:
     """What a prompt names."""
 
     object: str
-    background: str
+    background: str | None
     colour: str | None = None
+    size: str | None = None
 
     @property
     def prompt(self) -> str:
         """``a photo of a red car on grass``."""
-        return caption((object_phrase(self.object, self.colour),), self.background, photo=True)
+        return caption((object_phrase(self.object, self.colour, self.size),), self.background, photo=True)
+
+    @property
+    def phrase(self) -> str:
+        """``red car``: the object with its colour."""
+        return f"{self.colour} {self.object}" if self.colour else self.object
+
+    def with_weight(self, scale: float) -> str:
+        """Return the prompt with the host's own weight on the colour: ``a photo of a (red:2) car on grass``."""
+        return replace(self, colour=f"({self.colour}:{scale:g})").prompt
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One swap: everything but the changed attribute stays."""
+    """One word swapped, or one word or phrase added: everything but the changed attribute stays."""
 
     source: Scene
     target: Scene
 
     @property
     def attribute(self) -> str:
-        """Return what changes: ``object``, ``colour`` or ``background``."""
+        """Return what changes: ``object``, ``colour``, ``background`` or ``size``."""
         changed = [name for name in ATTRIBUTES if getattr(self.source, name) != getattr(self.target, name)]
         if len(changed) != 1:
             raise ValueError(f"{self.source} and {self.target} differ in {len(changed)} attributes, not in one.")
@@ -43,10 +56,26 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """``cat_to_dog``, ``car_red_to_blue``: fit for a file name."""
+        """``cat_to_dog``, ``car_red_to_blue``, ``cat_add_red``: fit for a file name."""
         old, new = (getattr(scene, self.attribute) for scene in (self.source, self.target))
-        subject = "" if self.attribute == "object" else f"{self.source.object}_"
-        return f"{subject}{old}_to_{new}".replace(" ", "_")
+        if old is None:
+            return file_name(f"{self.source.object} add {new}")
+        subject = "" if self.attribute == "object" else f"{self.source.object} "
+        return file_name(f"{subject}{old} to {new}")
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Where an object is to go: fractions of the picture, right and down are positive, and how people would say it."""
+
+    name: str
+    offset: tuple[float, float]
+    words: str
+
+
+def file_name(text: str) -> str:
+    """Return the text with underscores for spaces."""
+    return text.replace(" ", "_")
 
 
 EDITS = (
@@ -61,3 +90,39 @@ EDITS = (
     Edit(Scene("dog", "grass"), Scene("dog", "snow")),
     Edit(Scene("house", "water", "yellow"), Scene("house", "wood", "yellow")),
 )
+MORE_EDITS = (
+    Edit(Scene("apple", "snow", "green"), Scene("star", "snow", "green")),
+    Edit(Scene("umbrella", "wood"), Scene("tree", "wood")),
+    Edit(Scene("sailboat", "water", "yellow"), Scene("sailboat", "water", "red")),
+    Edit(Scene("toadstool", "grass"), Scene("toadstool", "night")),
+)
+ADDITIONS = (
+    Edit(Scene("cat", "grass"), Scene("cat", "grass", "red")),
+    Edit(Scene("tree", "snow"), Scene("tree", "snow", "purple")),
+    Edit(Scene("house", None), Scene("house", "night")),  # a phrase: "at night"
+    Edit(Scene("dog", "sand"), Scene("dog", "sand", size="huge")),
+)
+MORE_ADDITIONS = (
+    Edit(Scene("fish", "wood"), Scene("fish", "wood", "yellow")),
+    Edit(Scene("teddy bear", None), Scene("teddy bear", "snow")),
+    Edit(Scene("star", "sand"), Scene("star", "sand", size="small")),
+)
+FADED = (Scene("car", "grass", "red"), Scene("house", "water", "yellow"))
+MORE_FADED = (Scene("umbrella", "sand", "green"), Scene("star", "night", "purple"))
+SCALES = (-1, 0, 2, 3)  # 1 is the source
+MOVED = (
+    Scene("car", "grass", "red"),
+    Scene("cat", "grass"),
+    Scene("house", "sand"),
+    Scene("umbrella", "sand", "green"),
+)
+MORE_MOVED = (Scene("apple", "wood", "red"), Scene("star", "night", "yellow"))
+SHIFTS = (
+    Shift("right", (0.25, 0.0), "on the right"),
+    Shift("left", (-0.125, 0.0), "on the left"),
+    Shift("up", (0.0, -0.2), "at the top"),
+)
+PAIRS = ((EDITS[0], Edit(Scene("cat", "grass"), Scene("teddy bear", "grass"))),)
+MORE_PAIRS = ((EDITS[6], Edit(Scene("car", "grass", "red"), Scene("house", "grass", "red"))),)
+SEEN = (Scene("car", "grass", "red"), Scene("cat", "grass"), Scene("house", "sand"), Scene("star", "night", "yellow"))
+MORE_SEEN = (Scene("fish", "water", "blue"), Scene("teddy bear", "snow"), Scene("umbrella", "sand", "green"))

@@ -35,16 +35,75 @@ class Batch:
 def plain_graph(prompt: str, batch: Batch, settings: Settings) -> Graph:
     """Return the graph that samples one prompt with stock nodes only."""
     graph = load("plain")
-    graph[link(graph, sampler(graph), "positive")]["inputs"]["text"] = prompt
+    _set_text(graph, link(graph, sampler(graph), "positive"), prompt)
+    return _filled(graph, batch, settings)
+
+
+def switching_graph(source: str, target: str, batch: Batch, settings: Settings) -> Graph:
+    """Return the graph that begins with one prompt and goes on with another, with stock nodes: ``[a:b:0.3]``."""
+    graph = load("prompt_switching")
+    both = find(graph, "ConditioningCombine")
+    for name, prompt in (("conditioning_1", source), ("conditioning_2", target)):
+        _set_text(graph, link(graph, link(graph, both, name), "conditioning"), prompt)
     return _filled(graph, batch, settings)
 
 
 def word_swap_graph(source: str, target: str, batch: Batch, settings: Settings) -> Graph:
     """Return the graph that samples source and target together, the target by Prompt-to-Prompt."""
-    graph = load("word_swap")
-    controller = find(graph, "P2PReplaceController")
-    for name, prompt in (("source", source), ("target", target)):
-        graph[link(graph, controller, name)]["inputs"]["text"] = prompt
+    return _filled(_following("word_swap", "P2PReplaceController", source, target), batch, settings)
+
+
+def refine_graph(source: str, target: str, batch: Batch, settings: Settings) -> Graph:
+    """Return the graph of a prompt and the same with words added."""
+    return _filled(_following("refine", "P2PRefineController", source, target), batch, settings)
+
+
+def blend_graph(source: str, target: str, batch: Batch, settings: Settings) -> Graph:
+    """Return the graph of a word swap that stays where the words are."""
+    return _filled(_following("local_blend", "P2PReplaceController", source, target), batch, settings)
+
+
+def fader_graph(prompt: str, word: str, scale: float, batch: Batch, settings: Settings) -> Graph:
+    """Return the graph of a prompt and the same with a word turned up or down."""
+    graph = load("fader")
+    controller = find(graph, "P2PReweightController")
+    graph[controller]["inputs"]["scales"] = f"{word}: {scale:g}"
+    _set_text(graph, link(graph, controller, "conditioning"), prompt)
+    return _filled(graph, batch, settings)
+
+
+def move_graph(prompt: str, word: str, offset: tuple[float, float], batch: Batch, settings: Settings) -> Graph:
+    """Return the graph of a prompt and the same with a word moved."""
+    graph = load("move_a_word")
+    controller = find(graph, "P2PMoveController")
+    graph[controller]["inputs"].update(word=word, offset_x=offset[0], offset_y=offset[1])
+    _set_text(graph, link(graph, controller, "conditioning"), prompt)
+    return _filled(graph, batch, settings)
+
+
+def two_targets_graph(source: str, first: str, second: str, batch: Batch, settings: Settings) -> Graph:
+    """Return the graph of two word swaps of one source in one run."""
+    graph = load("two_targets")
+    both = find(graph, "P2PCombine")
+    for name, target in (("first", first), ("second", second)):
+        controller = link(graph, both, name)
+        _set_text(graph, link(graph, controller, "source"), source)
+        _set_text(graph, link(graph, controller, "target"), target)
+    return _filled(graph, batch, settings)
+
+
+def maps_graph(prompt: str, word: str, start: float, batch: Batch, settings: Settings) -> Graph:
+    """Return the graph that records attention from ``start`` on: it saves pictures and maps, and shows one word's."""
+    graph = load("attention_maps")
+    store, maps = find(graph, "P2PAttentionStore"), find(graph, "P2PAttentionMaps")
+    graph[store]["inputs"].update(words=word, start=start, end=1.0)
+    graph[maps]["inputs"].update(words=word, layout="one word")
+    _set_text(graph, link(graph, sampler(graph), "positive"), prompt)
+    decoded = graph[maps]["inputs"]["image"]
+    saving = {"attention": [store, 1], "latent": [sampler(graph), 0], "filename_prefix": "attention/maps"}
+    graph["save maps"] = {"class_type": "P2PSaveAttention", "inputs": saving}
+    picture = {"images": decoded, "filename_prefix": "prompt-to-prompt/maps"}
+    graph["save pictures"] = {"class_type": "SaveImage", "inputs": picture}
     return _filled(graph, batch, settings)
 
 
@@ -53,10 +112,15 @@ def load(name: str) -> Graph:
     return json.loads((TEMPLATES / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def settings_of(template: str, class_type: str) -> dict:
+    """Return what a template sets on its first node of a class, without the links."""
+    node = next(node for node in load(template).values() if node["class_type"] == class_type)
+    return {name: value for name, value in node["inputs"].items() if not isinstance(value, list)}
+
+
 def windows() -> dict[str, float]:
-    """Return the step windows the template uses."""
-    graph = load("word_swap")
-    inputs = graph[find(graph, "P2PReplaceController")]["inputs"]
+    """Return the step windows the template of the word swap uses."""
+    inputs = settings_of("word_swap", "P2PReplaceController")
     return {name: inputs[name] for name in ("cross_start", "cross_end", "self_start", "self_end")}
 
 
@@ -76,6 +140,20 @@ def find(graph: Graph, class_type: str) -> str:
 def link(graph: Graph, identity: str, name: str) -> str:
     """Return the id of the node this input comes from."""
     return graph[identity]["inputs"][name][0]
+
+
+def _following(template: str, controller_class: str, source: str, target: str) -> Graph:
+    graph = load(template)
+    controller = find(graph, controller_class)
+    for name, prompt in (("source", source), ("target", target)):
+        _set_text(graph, link(graph, controller, name), prompt)
+    return graph
+
+
+def _set_text(graph: Graph, encoder: str, prompt: str) -> None:
+    if "text" not in graph[encoder]["inputs"]:
+        raise ValueError(f"Node {encoder} of the template, {graph[encoder]['class_type']}, has no text.")
+    graph[encoder]["inputs"]["text"] = prompt
 
 
 def _filled(graph: Graph, batch: Batch, settings: Settings) -> Graph:

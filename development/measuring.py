@@ -1,59 +1,80 @@
-"""Puts the pictures of one edit before the judge and makes the figures of the report from what it sees."""
+"""Makes the figures of a trial from its pictures and what the judge sees in them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
-import numpy
 import torch
 
 from . import figures
-from .edits import Edit
+from .studio import Shot
+from .trials import Trial
 
-MEASURES = ("success", "mask_iou", "centroid_px", "background_psnr")
-ARMS = ("plain", "p2p")
-FIGURES = tuple(f"{measure}_{arm}" for measure in ("seconds", *MEASURES) for arm in ARMS)
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What the three runs of one edit gave, a picture per row; ``seconds`` per arm."""
-
-    source: list[numpy.ndarray]
-    plain: list[numpy.ndarray]
-    p2p: list[numpy.ndarray]
-    p2p_source: list[numpy.ndarray]
-    seconds: dict[str, float]
+MEASURES = ("success", "mask_iou", "centroid_px", "background_psnr", "background_psnr_beyond")
+FIGURES = (*MEASURES, "seconds", "colour", "moved", "alone_difference")  # the last three of some kinds of edits only
 
 
-def measure(edit: Edit, pictures: Pictures, judge: Callable | None) -> dict[str, float | None]:
-    """Return every figure of the edit; None for what cannot be said, everything judged when there is no judge."""
-    result: dict[str, float | None] = dict.fromkeys(FIGURES)
-    result.update({f"seconds_{arm}": pictures.seconds[arm] for arm in ARMS})
-    result["source_difference"] = figures.largest_difference(as_tensor(pictures.source), as_tensor(pictures.p2p_source))
-    if judge is None:
-        return result
-    source = as_tensor(pictures.source)
-    source_mask = judge(source).mask
-    for arm, target in (("plain", as_tensor(pictures.plain)), ("p2p", as_tensor(pictures.p2p))):
-        verdict = judge(target)
-        probability = getattr(verdict, f"{edit.attribute}_probability")
-        result[f"success_{arm}"] = _mean(figures.found(probability, edit.wanted))
-        result[f"mask_iou_{arm}"] = _mean(figures.mask_iou(source_mask, verdict.mask))
-        result[f"centroid_px_{arm}"] = _mean(figures.centroid_distance(source_mask, verdict.mask))
-        if edit.attribute == "object":
-            psnr = figures.background_psnr(source, target, source_mask, verdict.mask)
-            result[f"background_psnr_{arm}"] = _mean(psnr)
+def measure(
+    trial: Trial, source: Shot, shots: Mapping[str, Shot], seconds: Mapping[str, float]
+) -> dict[str, float | None]:
+    """Return every figure of the trial as ``measure_arm``.
+
+    Args:
+        trial: the edit.
+        source: pictures of the source prompt.
+        shots: pictures by arm.
+        seconds: by arm.
+
+    Returns:
+        None for what cannot be said, everything judged where there is no judge.
+    """
+    result: dict[str, float | None] = {f"seconds_{arm}": seconds[arm] for arm in shots}
+    if "together" in shots:
+        result["alone_difference_together"] = difference(shots["p2p"], shots["together"])
+    for arm, shot in {"source": source, **shots}.items():
+        result.update({f"{name}_{arm}": value for name, value in _measures(trial, source, shot).items()})
+    if "blend" in shots:
+        result["background_psnr_ideal"] = _ideal(source, shots["p2p"])
     return result
 
 
-def means(results: list[dict]) -> dict[str, float | None]:
-    """Return the mean of every figure over these edits."""
-    return {name: figures.mean([result[name] for result in results]) for name in FIGURES}
+def difference(first: Shot, second: Shot) -> float:
+    """Return the largest difference of any pixel, in steps of 1/255."""
+    return figures.largest_difference(first.tensor, second.tensor)
 
 
-def as_tensor(pictures: list[numpy.ndarray]) -> torch.Tensor:
-    """Return (b, h, w, 3) in 0..1."""
-    return torch.from_numpy(numpy.stack(pictures)).float() / 255
+def means(results: Iterable[Mapping]) -> dict[str, float | None]:
+    """Return the mean of every figure over these results, over those that have it."""
+    entries = list(results)
+    beginnings = tuple(f"{measure}_" for measure in FIGURES)
+    names = dict.fromkeys(name for entry in entries for name in entry if name.startswith(beginnings))
+    return {name: figures.mean([entry.get(name) for entry in entries]) for name in names}
+
+
+def _measures(trial: Trial, source: Shot, shot: Shot) -> dict[str, float | None]:
+    """Return the figures of one arm; those of the source itself say what they are before the edit."""
+    before, after = source.verdict, shot.verdict
+    if before is None or after is None:
+        return dict.fromkeys(MEASURES)
+    values = {
+        "mask_iou": figures.mask_iou(before.mask, after.mask),
+        "centroid_px": figures.centroid_distance(before.mask, after.mask),
+        **trial.aim.measure(before, after),
+    }
+    if trial.attribute != "background":
+        masks = before.mask, after.mask
+        values["background_psnr"] = figures.background_psnr(source.tensor, shot.tensor, *masks)
+        values["background_psnr_beyond"] = figures.background_psnr(
+            source.tensor, shot.tensor, *masks, margin=figures.CELL
+        )
+    return {**dict.fromkeys(MEASURES), **{name: _mean(value) for name, value in values.items()}}
+
+
+def _ideal(source: Shot, shot: Shot) -> float | None:
+    """Return the strict background figure of a mask of whole cells that the judge itself has drawn."""
+    if source.verdict is None:
+        return None
+    masks = source.verdict.mask, shot.verdict.mask
+    blended = figures.blended_by_cells(source.tensor, shot.tensor, *masks)
+    return _mean(figures.background_psnr(source.tensor, blended, *masks))
 
 
 def _mean(values: torch.Tensor) -> float | None:

@@ -1,26 +1,48 @@
-"""What a demo leaves behind: ``report.json`` (written last), ``report.md``, ``report.html`` and a table to print."""
+"""What a demo leaves behind: ``report.json`` (written last), ``report.md``, ``report.html`` and tables to print."""
 
 import base64
 import html
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
-COLUMNS = {
-    "target seen": ("success", "{:.0%}"),
-    "mask IoU": ("mask_iou", "{:.2f}"),
-    "centre, px": ("centroid_px", "{:.1f}"),
-    "background, dB": ("background_psnr", "{:.1f}"),
-    "seconds": ("seconds", "{:.1f}"),
-}
+from . import sections
+from .attention import START
+from .sections import SECTIONS
+
+TITLE = "Prompt-to-Prompt: what the demo measured"
 FILES = ("report.json", "report.md", "report.html")
+JPEG_QUALITY = 80
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } th, td { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
-th:first-child, td:first-child { text-align: left } img { max-width: 100% }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .15rem .7rem; border-bottom: 1px solid #ddd }
+td, th { text-align: right } th:first-child, td:first-child { text-align: left } img { max-width: 100% }
+details { margin: .4rem 0 } summary { cursor: pointer }
 """
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A contact sheet of the report, and what is on it."""
+
+    title: str
+    caption: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A heading with notes, tables and sheets. Long tables, of every edit, are not printed."""
+
+    title: str
+    notes: list[str] = field(default_factory=list)
+    tables: list[list[list[str]]] = field(default_factory=list)
+    long_tables: list[list[list[str]]] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
 
 
 def remove_old(folder: Path) -> None:
@@ -36,61 +58,123 @@ def write(folder: Path, report: dict) -> None:
     (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def rows(report: dict) -> list[list[str]]:
-    """Return the table: a heading, a row per edit, and the means. Each cell is "without → with" Prompt-to-Prompt."""
-    heading = ["without → with P2P", *COLUMNS]
-    groups = [(edit["name"], edit) for edit in report["edits"]]
-    groups += [("mean of all", report["mean"]), ("mean of object swaps", report["object_swaps"])]
-    return [heading] + [[name, *(_cell(result, *column) for column in COLUMNS.values())] for name, result in groups]
+def chapters(report: dict) -> Iterator[Chapter]:
+    """Return a chapter per kind of edit that was run, one of the maps, and one of the expectations."""
+    for kind, section in SECTIONS.items():
+        if kind in report["sections"]:
+            yield _chapter(kind, report, section.title, section.note)
+    if report["maps"]:
+        yield _maps_chapter(report)
+    if report["goals"]:
+        yield Chapter("Expected and reached", tables=[sections.goal_rows(report)])
 
 
-def _cell(result: dict, measure: str, form: str) -> str:
-    values = [result[f"{measure}_{arm}"] for arm in ("plain", "p2p")]
-    if None in values:
-        return "–"
-    return " → ".join(form.format(value) for value in values)
+def _chapter(kind: str, report: dict, title: str, note: str) -> Chapter:
+    entries = [entry for entry in report["edits"] if kind in entry["kinds"]]
+    tables = [sections.mean_rows(kind, report)]
+    if kind == "reweight" and report["judged"]:
+        tables.append(sections.curve_rows(report))
+    notes = [note] if note else []
+    if kind == "blend":
+        notes.append(f"Settings: {_listed(report['blend'])}.")
+        return Chapter(title, notes, tables, [sections.edit_rows(kind, report)])  # its sheets are the swaps'
+    return Chapter(title, notes, tables, [sections.edit_rows(kind, report)], _sheets(entries))
+
+
+def _sheets(entries: list[dict]) -> list[Sheet]:
+    """Return the sheets to show: of edits that share a strip, that one."""
+    shown: dict[str, Sheet] = {}
+    for entry in entries:
+        if entry["strip"]:
+            shown.setdefault(
+                entry["strip"], Sheet(entry["strip"].removesuffix(".png"), entry["source"], entry["strip"])
+            )
+        else:
+            caption = f"“{entry['source']}” → “{entry['target']}”"
+            shown[entry["name"]] = Sheet(entry["name"], caption, entry["images"][0])
+    return list(shown.values())
+
+
+def _maps_chapter(report: dict) -> Chapter:
+    notes = [
+        "The part of a noun's attention that lies inside the judge's outline of its object, in parts of the outline's "
+        f"share of the picture: 1 says nothing. Mean over heads and layers, progress {START:g} to 1, positive prompt. "
+        "A heat map shows a map with its smallest value taken off."
+    ]
+    sheets = [
+        Sheet(entry["name"], f"{entry['word']}: “{entry['source']}”", entry["images"][0]) for entry in report["maps"]
+    ]
+    return Chapter("Maps: where a noun looks", notes, [sections.map_rows(report)], [], sheets)
 
 
 def as_text(report: dict) -> str:
-    """Return the table for a terminal."""
-    table = rows(report)
+    """Return the tables for a terminal: means, curve, maps and expectations."""
+    return "\n\n".join(
+        "\n".join([chapter.title, *(_text_table(table) for table in chapter.tables if len(table) > 1)])
+        for chapter in chapters(report)
+    )
+
+
+def _text_table(table: list[list[str]]) -> str:
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    left = _left_columns(table)
     lines = []
     for row in table:
-        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join(cells))
-    lines.insert(1, "-" * len(lines[0]))
+        cells = [
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  " + "  ".join(cells))
+    lines.insert(1, "  " + "-" * (len(lines[0]) - 2))
     return "\n".join(lines)
+
+
+def _left_columns(table: list[list[str]]) -> int:
+    """Return how many columns are names: those without a heading, after the first, are names too."""
+    return 2 if table[0][1] == "" else 1
 
 
 def as_markdown(report: dict) -> str:
     """Return the report with its pictures beside it."""
-    heading, *body = rows(report)
-    lines = ["# Prompt-to-Prompt: word swaps", "", *(f"* {note}" for note in _notes(report)), ""]
-    lines += [_markdown_row(heading), _markdown_row(["---"] + ["---:"] * (len(heading) - 1))]
-    lines += [_markdown_row(row) for row in body]
-    for edit in report["edits"]:
-        lines += ["", f"## {edit['name']}", "", f"“{edit['source']}” → “{edit['target']}”", ""]
-        lines += [f"![{edit['name']}]({edit['images'][0]})"]
+    lines = [f"# {TITLE}", "", *(f"* {note}" for note in _notes(report))]
+    for chapter in chapters(report):
+        lines += ["", f"## {chapter.title}"]
+        for note in chapter.notes:
+            lines += ["", note]
+        for table in [*chapter.tables, *chapter.long_tables]:
+            lines += ["", *_markdown_table(table)]
+        for sheet in chapter.sheets:
+            lines += ["", f"### {sheet.title}", "", sheet.caption, "", f"![{sheet.title}]({sheet.file})"]
     return "\n".join(lines) + "\n"
 
 
-def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _markdown_table(table: list[list[str]]) -> list[str]:
+    left = _left_columns(table)
+    rule = ["---"] * left + ["---:"] * (len(table[0]) - left)
+    return ["| " + " | ".join(row) + " |" for row in [table[0], rule, *table[1:]]]
 
 
 def as_html(report: dict, folder: Path) -> str:
     """Return one page that holds its pictures itself."""
-    heading, *body = rows(report)
-    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Prompt-to-Prompt: word swaps</title>"]
-    parts += [f"<style>{STYLE}</style><h1>Prompt-to-Prompt: word swaps</h1>"]
+    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>{TITLE}</title>"]
+    parts += [f"<style>{STYLE}</style><h1>{TITLE}</h1>"]
     parts += [f"<p>{html.escape(note)}</p>" for note in _notes(report)]
-    parts += ["<table>", _html_row(heading, "th"), *(_html_row(row, "td") for row in body), "</table>"]
-    for edit in report["edits"]:
-        prompts = html.escape(f"“{edit['source']}” → “{edit['target']}”")
-        picture = _inline(folder / edit["images"][0])
-        parts += [f"<h2>{html.escape(edit['name'])}</h2><p>{prompts}</p><img alt='{prompts}' src='{picture}'>"]
+    for chapter in chapters(report):
+        parts += [f"<h2>{html.escape(chapter.title)}</h2>"]
+        parts += [f"<p>{html.escape(note)}</p>" for note in chapter.notes]
+        parts += [_html_table(table) for table in chapter.tables]
+        parts += [
+            f"<details><summary>every edit</summary>{_html_table(table)}</details>" for table in chapter.long_tables
+        ]
+        for sheet in chapter.sheets:
+            title, caption = html.escape(sheet.title), html.escape(sheet.caption)
+            parts += [f"<h3>{title}</h3><p>{caption}</p><img alt='{caption}' src='{_inline(folder / sheet.file)}'>"]
     return "\n".join(parts) + "</html>\n"
+
+
+def _html_table(table: list[list[str]]) -> str:
+    rows = [_html_row(table[0], "th"), *(_html_row(row, "td") for row in table[1:])]
+    return "<table>" + "".join(rows) + "</table>"
 
 
 def _html_row(cells: list[str], tag: str) -> str:
@@ -100,8 +184,12 @@ def _html_row(cells: list[str], tag: str) -> str:
 def _inline(file: Path) -> str:
     """Return the picture as a data address, as JPEG to keep the page small."""
     data = io.BytesIO()
-    Image.open(file).convert("RGB").save(data, "JPEG", quality=90)
+    Image.open(file).convert("RGB").save(data, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def _listed(settings: dict) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if value != "")
 
 
 def _notes(report: dict) -> list[str]:
@@ -109,16 +197,13 @@ def _notes(report: dict) -> list[str]:
     windows = report["windows"]
     notes = [
         f"{report['model']} in ComfyUI {report['host']} on {report['device']}, {report['steps']} steps, "
-        f"cross window {windows['cross_start']}–{windows['cross_end']}, "
-        f"self window {windows['self_start']}–{windows['self_end']}, the seeds not chosen. "
-        "Each figure: without → with Prompt-to-Prompt, from the same noise.",
-        "Seconds: time in the sampling node; without is the sum of the source's and the target's own plain runs, "
-        "with is the one run that gives both.",
-        f"The source pictures of the Prompt-to-Prompt runs differ from the plain ones by at most "
+        f"{report['pictures']} pictures of every edit, the seeds not chosen; cross window "
+        f"{windows['cross_start']}–{windows['cross_end']}, self window {windows['self_start']}–{windows['self_end']}.",
+        "From the same noise, beside Prompt-to-Prompt: the new prompt with the same seed, and the source prompt until "
+        "0.3 of sampling, then the new one.",
+        f"The source pictures of all runs differ from those of stock nodes by at most "
         f"{report['source_difference']:.0f}/255 in any pixel.",
     ]
-    if report["mean"]["success_p2p"] is not None:
-        notes.append("Centre distances leave out pictures in which the judge sees no object.")
-    else:
-        notes.append("Pictures of this model are not judged: the judge knows only the mini model's.")
-    return notes
+    if not report["judged"]:
+        return [*notes, "Pictures of this model are not judged: the judge knows only the mini model's."]
+    return [*notes, *sections.COLUMN_NOTES]

@@ -54,7 +54,9 @@ class StandIn:
 
     async def history(self, request):
         images = [{"filename": f"{shade}.png", "subfolder": "", "type": "output"} for shade in (10, 20)]
-        return web.json_response({"this": {"outputs": {"7": {"images": images}}}})
+        maps = [{"filename": "30.png", "subfolder": "attention", "type": "output"}]
+        outputs = {"7": {"images": images}, "8": {"attention": maps}, "9": {"text": ["no file"]}}
+        return web.json_response({"this": {"outputs": outputs}})
 
     async def view(self, request):
         shade = int(request.query["filename"].split(".")[0])
@@ -84,6 +86,8 @@ def test_a_run_gives_pictures_and_the_seconds_of_the_sampler(capsys):
     result = asyncio.run(StandIn(SUCCESS).run())
     assert [picture.shape for picture in result.pictures] == [(2, 4, 3)] * 2
     assert [picture[0, 0, 0] for picture in result.pictures] == [10, 20]
+    assert list(result.nodes) == ["7"]
+    assert [Image.open(io.BytesIO(file)).getpixel((0, 0)) for file in result.files] == [(30, 30, 30)]
     assert 0.02 < result.seconds < 1
     assert "a run" in capsys.readouterr().out
 
@@ -104,6 +108,15 @@ def test_a_refused_graph_is_explained():
 def test_a_closed_connection_is_explained():
     with pytest.raises(UserError, match="closed the connection"):
         asyncio.run(StandIn([]).run())
+
+
+def test_a_missing_file_is_explained(monkeypatch):
+    async def missing(self, request):
+        return web.Response(status=404)
+
+    monkeypatch.setattr(StandIn, "view", missing)
+    with pytest.raises(UserError, match=r"does not give 10\.png"):
+        asyncio.run(StandIn(SUCCESS).run())
 
 
 def test_a_server_that_is_not_there_is_explained():

@@ -1,139 +1,102 @@
-"""What a demo leaves behind: figures, sheets and the report, from made-up pictures and a made-up judge."""
-
-import json
-from collections import namedtuple
+"""The tables, the sheets and the strips of a report."""
 
 import numpy
 import pytest
-import torch
-from p2p.development import demo, graphs, report
-from p2p.development.edits import EDITS
-from p2p.development.measuring import FIGURES, Pictures, means, measure
+from p2p.development import report
+from p2p.development.edits import EDITS, FADED, MOVED, SHIFTS
+from p2p.development.pictures import Strips, save
+from p2p.development.sections import SECTIONS, Section, arm_rows, curve_rows, goal_rows, map_rows, mean_rows
 from p2p.development.sheets import Column, contact_sheet
+from p2p.development.studio import Shot
+from p2p.development.trials import fading, moving, swap
 from PIL import Image
 
-Verdict = namedtuple("Verdict", "object_probability colour_probability background_probability mask")
-BATCHES = demo.plan(2, 8)
-OBJECT_SWAP = next(edit for edit in EDITS if edit.attribute == "object")
-COLOUR_SWAP = next(edit for edit in EDITS if edit.attribute == "colour")
+SECTION = Section("a title", ("plain", "p2p"), (("seen", "success", "{:.0%}"), ("s", "seconds", "{:.1f}")), "")
 
 
-def picture(value):
-    return numpy.full((16, 16, 3), value, numpy.uint8)
+def shot(value, rows=2):
+    return Shot([numpy.full((32, 32, 3), value, numpy.uint8)] * rows, None)
 
 
-def pictures(p2p_source=10):
-    rows = {"source": 10, "plain": 90, "p2p": 30, "p2p_source": p2p_source}
-    seconds = {"plain": 2.0, "p2p": 1.5}
-    return Pictures(**{arm: [picture(value), picture(value + 1)] for arm, value in rows.items()}, seconds=seconds)
+def test_a_row_per_arm_named_once():
+    rows = arm_rows(SECTION, "cat", {"success_plain": 0.5, "seconds_plain": 1.0, "seconds_p2p": 2.0})
+    assert rows == [["cat", "same seed", "50%", "1.0"], ["", "Prompt-to-Prompt", "–", "2.0"]]
 
 
-def judge(images):
-    """See the first class of everything, and an object in the upper left."""
-    mask = torch.zeros(images.shape[:3])
-    mask[:, :4, :4] = 1
-    first = torch.eye(1, 6).expand(len(images), 6)
-    return Verdict(first, first, first, mask)
+def test_an_arm_that_was_not_run_has_no_row():
+    assert [row[1] for row in arm_rows(SECTION, "cat", {"seconds_p2p": 2.0})] == ["Prompt-to-Prompt"]
 
 
-def entry(edit, folder, referee=judge):
-    made = pictures()
-    return {
-        "name": edit.name,
-        "source": edit.source.prompt,
-        "target": edit.target.prompt,
-        "attribute": edit.attribute,
-        "seeds": 2,
-        **measure(edit, made, referee),
-        "images": demo.save(edit, made, demo.labels(BATCHES), folder),
-    }
+def test_the_mean_over_scales_leaves_out_what_the_scale_sets():
+    made = {"sections": {"reweight": {"names": ["a", "b"], "mean": {"mask_iou_p2p": 0.5, "colour_p2p": 0.5}}}}
+    heading, *rows = mean_rows("reweight", made)
+    assert "colour" not in heading
+    assert len(rows) == 1
+    assert rows[0][:3] == ["all 2", "Prompt-to-Prompt", "0.50"]
+    assert "colour" in [title for title, _, _ in SECTIONS["reweight"].columns]
 
 
-@pytest.fixture
-def full_report(tmp_path):
-    """Make a report of two edits with or without a judge."""
-
-    def make(referee=judge):
-        edits = [entry(edit, tmp_path, referee) for edit in (OBJECT_SWAP, COLOUR_SWAP)]
-        return {
-            "host": "0.3.75",
-            "model": "mini SDXL",
-            "device": "cpu",
-            "steps": 4,
-            "windows": graphs.windows(),
-            "source_difference": 0.0,
-            "edits": edits,
-            "mean": means(edits),
-            "object_swaps": means(edits[:1]),
-        }
-
-    return make
+def test_object_swaps_have_a_mean_of_their_own():
+    made = {"sections": {"replace": {"names": ["a", "b"], "mean": {"success_p2p": 0.5}}}, "judged": True}
+    rows = mean_rows("replace", {**made, "object_swaps": {"success_p2p": 1.0}})
+    assert [row[:3] for row in rows[1:]] == [
+        ["object swaps", "Prompt-to-Prompt", "100%"], ["all 2", "Prompt-to-Prompt", "50%"],
+    ]  # fmt: skip
 
 
-def test_figures_of_an_object_swap():
-    figures = measure(OBJECT_SWAP, pictures(), judge)
-    assert set(FIGURES) <= set(figures)
-    assert (figures["seconds_plain"], figures["seconds_p2p"]) == (2.0, 1.5)
-    assert figures["mask_iou_p2p"] == 1
-    assert figures["centroid_px_p2p"] == 0
-    assert figures["background_psnr_p2p"] > figures["background_psnr_plain"]
-    assert figures["source_difference"] == 0
+def test_rows_of_a_curve():
+    arms = {f"{name}_{arm}": [0.1, None] for name in ("colour", "success") for arm in ("plain", "switching", "p2p")}
+    rows = curve_rows({"curve": {"scales": [-1, 3], **arms}})
+    assert rows[0] == ["colour at scale", "-1", "3"]
+    assert rows[3] == ["Prompt-to-Prompt", "0.10", "–"]
+    assert curve_rows({"curve": {}}) == []
 
 
-def test_background_is_measured_for_object_swaps_only():
-    figures = measure(COLOUR_SWAP, pictures(), judge)
-    assert figures["background_psnr_plain"] is figures["background_psnr_p2p"] is None
-    assert figures["success_p2p"] == float(COLOUR_SWAP.wanted == 0)
+def test_rows_of_maps_and_of_goals():
+    entry = {"word": "car", "source": "a car", "raw": 2.0, "floor_free": 3.0, "largest": 5.0}
+    assert map_rows({"maps": [entry], "maps_mean": entry})[1] == ["car: a car", "2.00", "3.00", "5.00"]
+    assert map_rows({"maps": [entry, entry], "maps_mean": entry})[-1][0] == "mean"
+    goal = {"goal": "a", "asked": "b", "value": "c", "reached": False}
+    assert goal_rows({"goals": [goal]})[1] == ["a", "b", "c", "NOT REACHED"]
 
 
-def test_a_changed_source_is_noticed():
-    assert measure(OBJECT_SWAP, pictures(p2p_source=13), None)["source_difference"] == pytest.approx(3)
-
-
-def test_without_a_judge_there_are_no_judged_figures():
-    figures = measure(OBJECT_SWAP, pictures(), None)
-    judged = [name for name in FIGURES if not name.startswith("seconds")]
-    assert all(figures[name] is None for name in judged)
-
-
-def test_report_has_every_key_and_its_pictures(full_report, tmp_path):
-    report.write(tmp_path, full_report())
-    written = json.loads((tmp_path / "report.json").read_text())
-    assert {"host", "model", "device", "edits", "mean"} <= set(written)
-    assert set(FIGURES) == set(written["mean"])
-    for edit in written["edits"]:
-        assert {"name", "source", "target", "seeds", "images", *FIGURES} <= set(edit)
-        assert all((tmp_path / image).is_file() for image in edit["images"])
-
-
-def test_every_measure_is_there_for_both_arms():
-    measures = ("seconds", "success", "mask_iou", "centroid_px", "background_psnr")
-    assert set(FIGURES) == {f"{measure}_{arm}" for measure in measures for arm in ("plain", "p2p")}
-
-
-def test_report_json_comes_last(full_report, tmp_path, monkeypatch):
-    def broken(*arguments):
-        raise OSError
-
-    (tmp_path / "report.json").write_text("of an earlier run")
-    report.remove_old(tmp_path)
-    monkeypatch.setattr(report, "as_html", broken)
-    with pytest.raises(OSError):
-        report.write(tmp_path, full_report())
-    assert not (tmp_path / "report.json").exists()
-
-
-@pytest.mark.parametrize("referee", [judge, None])
-def test_pages_show_every_edit(full_report, tmp_path, referee):
-    made = full_report(referee)
-    markdown, page, table = report.as_markdown(made), report.as_html(made, tmp_path), report.as_text(made)
-    for edit in made["edits"]:
-        assert f"]({edit['images'][0]})" in markdown
-        assert edit["name"] in page
-        assert edit["name"] in table
-    assert "data:image/jpeg;base64," in page
-    assert ("not judged" in markdown) == (referee is None)
+def test_lines_of_a_table_are_of_one_length():
+    table = report._text_table([["edit", "", "a long heading"], ["cat_to_dog", "same seed", "1"], ["", "P2P", "–"]])
     assert len({len(line) for line in table.splitlines()}) == 1
+
+
+def test_a_trial_leaves_a_sheet_and_every_picture(tmp_path):
+    trial = swap(EDITS[0])
+    shots = {arm.key: shot(20) for arm in trial.arms}
+    names = save(trial, shot(10), shots, ["one", "two"], tmp_path)
+    assert names[0] == "cat_to_dog.png"
+    assert len(names) == 1 + 2 * (1 + len(trial.arms))
+    assert "cat_to_dog/02_blend.png" in names
+    assert all((tmp_path / name).is_file() for name in names)
+
+
+def shades(file, count):
+    """Return the shades of the columns of a sheet of 32-pixel pictures, from left to right."""
+    sheet = numpy.asarray(Image.open(file))
+    return [int(sheet[-100, 116 + 204 * column + 96, 0]) for column in range(count)]
+
+
+def test_a_strip_has_the_source_where_one_belongs(tmp_path):
+    strips = Strips(tmp_path, ["one"])
+    for scale, value in ((2, 50), (-1, 20), (0, 30)):
+        strips.add(fading(FADED[0], scale), shot(40, 1), shot(value, 1))
+    strips.save()
+    assert shades(tmp_path / "fader_red_car.png", 4) == [20, 30, 40, 50]
+
+
+def test_a_strip_of_moves_begins_with_the_source(tmp_path):
+    strips = Strips(tmp_path, ["one"])
+    for number, shift in enumerate(SHIFTS):
+        strips.add(moving(MOVED[0], shift), shot(10, 1), shot(20 + number, 1))
+    strips.add(swap(EDITS[0]), shot(10, 1), shot(99, 1))  # is on no strip
+    strips.save()
+    assert [file.name for file in tmp_path.iterdir()] == ["move_red_car.png"]
+    assert shades(tmp_path / "move_red_car.png", 4) == [10, 20, 21, 22]
 
 
 @pytest.mark.parametrize(
