@@ -1,13 +1,16 @@
 """Beside ControlNets and their relatives. A ControlNet is a network of its own, with the unedited prompts."""
 
 import pytest
+import torch
+from p2p.nodes.apply import P2PApply
 
 import nodes as host_nodes
 
-from ..graph import empty_latent, plain_text
+from ..graph import empty_latent, outputs, plain_text, relative
 from .check import Graph, outcome, three_steps
 from .controls import hint, tiny_controlnet, tiny_t2i_adapter
 from .edits import EDIT_NAMES, EDITS, ONE_TERM, SIDE_NAMES, SIDES, TWO_TERMS
+from .explicit import with_explicit_edits
 
 every_edit = pytest.mark.parametrize("edit", EDITS, ids=EDIT_NAMES)
 every_edit_on_both_sides = pytest.mark.parametrize(("side", "edit"), SIDES, ids=SIDE_NAMES)
@@ -105,3 +108,27 @@ def test_control_text_of_another_pack(small, controlnets, edit):
         return [[cond, {**extras, "cross_attn_controlnet": face}] for cond, extras in controlled_text]
 
     outcome(small, edit, Graph(on_positive=on_prompt)).expect()
+
+
+@one_and_two_terms
+def test_a_controlnet_that_reads_the_source_s_prompt(small, controlnets, edit):
+    """``controlnet_prompt``: its residuals of the target are those of the source's words."""
+    model, clip, _ = small
+    controller = edit.controller(clip)
+    inputs = {"model": model, "controller": controller, "negative": plain_text(clip, "")}
+    control = (controlnets[0], hint(1), 0.5, 0.0, 1.0)
+
+    def found(prompt):
+        patched, positive, negative, latent = outputs(
+            P2PApply, **inputs, latent=empty_latent(64, 64), controlnet_prompt=prompt
+        )
+        return three_steps(patched, controlled(positive, clip, control), negative, latent)
+
+    _, positive, negative, latent = outputs(P2PApply, **inputs, latent=empty_latent(64, 64))
+    texts = positive[0][0]
+    of_source = [[texts, {**positive[0][1], "cross_attn_controlnet": torch.stack([texts[0], texts[0]])}]]
+    explicit = with_explicit_edits(model, controller, positive)
+    expected = three_steps(explicit, controlled(of_source, clip, control), negative, latent)
+    assert relative(found("source")[1], expected[1]) < 1e-5
+    assert torch.equal(found("source")[0], found("target")[0])
+    assert relative(found("target")[1], expected[1]) > 1e-3
