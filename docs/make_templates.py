@@ -199,7 +199,8 @@ class Server:
 
     def pictures(self, graph: dict) -> list[Image.Image]:
         """What the graph saves or shows, in order."""
-        identity = self.json("/prompt", {"prompt": graph})["prompt_id"]
+        # Without a client's name the host leaves out the pictures that it has from an earlier run.
+        identity = self.json("/prompt", {"prompt": graph, "client_id": "make_templates"})["prompt_id"]
         while identity not in (history := self.json(f"/history/{identity}")):
             time.sleep(0.5)
         if history[identity]["status"]["status_str"] != "success":

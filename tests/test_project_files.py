@@ -110,6 +110,17 @@ def test_a_template_has_a_thumbnail_and_a_note(path):
     assert any(node["type"] in FRONT_END_ONLY for node in read_json(path)["nodes"])
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_was_made_of_its_note_by_this_version(path):
+    """docs/make_templates.py makes them anew."""
+    nodes = read_json(path)["nodes"]
+    note = next(node for node in nodes if node["type"] in FRONT_END_ONLY)["widgets_values"][0]
+    assert note.startswith(read(f"docs/template_notes/{path.stem}.md").strip())
+    assert note.endswith(read("docs/template_notes/own_checkpoint.md").strip())
+    versions = {node["properties"]["ver"] for node in nodes if node["type"] in NODES}
+    assert versions == {project_value("version")}
+
+
 def test_only_templates_lie_where_the_host_looks_for_them():
     """Everything else there would show as a broken template."""
     files = [path for path in (ROOT / "example_workflows").iterdir() if path.is_file()]

@@ -33,15 +33,10 @@ def pictures(tmp_path_factory):
             patch.setattr(folder_paths, f"{name}_directory", str(folder / name))
         for node in asyncio.run(PromptToPromptExtension().get_node_list()):
             patch.setitem(host_nodes.NODE_CLASS_MAPPINGS, node.GET_SCHEMA().node_id, node)
-        executor = execution.PromptExecutor(
-            SimpleNamespace(client_id=None, last_node_id=None, send_sync=lambda *_: None),
-            execution.CacheType.CLASSIC,
-            {"lru": 0, "ram": 0.0},
-        )
 
         def run(path: Path) -> list[np.ndarray]:
             if path not in known:
-                known[path] = [_read(folder, entry) for entry in _run(executor, small(api_graph(path)))]
+                known[path] = [_read(folder, entry) for entry in _run(small(api_graph(path)))]
             return known[path]
 
         yield run
@@ -55,10 +50,12 @@ def small(graph: dict) -> dict:
     return graph
 
 
-def _run(executor: execution.PromptExecutor, graph: dict) -> list[dict]:
-    """Queue the graph as the server does, and return where the pictures lie."""
+def _run(graph: dict) -> list[dict]:
+    """Queue the graph as a server does that has just started, and return where the pictures lie."""
     accepted, error, outputs, node_errors = asyncio.run(execution.validate_prompt("run", graph, None))
     assert accepted and not node_errors, (error, node_errors)
+    server = SimpleNamespace(client_id=None, last_node_id=None, send_sync=lambda *_: None)
+    executor = execution.PromptExecutor(server, execution.CacheType.CLASSIC, {"lru": 0, "ram": 0.0})
     executor.execute(graph, "run", {}, outputs)
     failures = [message for event, message in executor.status_messages if event == "execution_error"]
     assert not failures, failures[0]["exception_message"]
