@@ -177,8 +177,10 @@ async def run_maps(studio: Studio, scene: Scene, folder: Path, rows: list[str]) 
     seen = await attention.look(studio, scene)
     studio.forget()
     name = attention.name_of(scene)
-    image = pictures.save_sheet(folder, name, seen.columns, rows)
-    return {"name": name, "source": scene.prompt, "word": scene.object, **seen.figures, "images": [image]}
+    images = [pictures.save_sheet(folder, name, seen.columns, rows)]
+    for column in seen.columns:
+        images += pictures.save_singles(folder, name, column.title, column.pictures)
+    return {"name": name, "source": scene.prompt, "word": scene.object, **seen.figures, "images": images}
 
 
 def labels(batches: list[Batch]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy
 from PIL import Image
 
 from .sheets import Column, contact_sheet
@@ -16,11 +17,8 @@ def save(trial: Trial, source: Shot, shots: Mapping[str, Shot], rows: Sequence[s
     columns = [Column("source", trial.source, source.pictures)]
     columns += [Column(TITLES[arm], prompts[arm], shot.pictures) for arm, shot in shots.items()]
     names = [save_sheet(folder, trial.name, columns, rows)]
-    (folder / trial.name).mkdir(exist_ok=True)
     for arm, shot in {"source": source, **shots}.items():
-        for row, image in enumerate(shot.pictures):
-            names.append(f"{trial.name}/{row + 1:02}_{arm}.png")
-            Image.fromarray(image).save(folder / names[-1])
+        names += save_singles(folder, trial.name, arm, shot.pictures)
     return names
 
 
@@ -29,6 +27,15 @@ def save_sheet(folder: Path, name: str, columns: Sequence[Column], rows: Sequenc
     file = f"{name}.png"
     contact_sheet(columns, rows).save(folder / file)
     return file
+
+
+def save_singles(folder: Path, name: str, arm: str, pictures: Sequence[numpy.ndarray]) -> list[str]:
+    """Write every picture of one arm and return their names, ``cat_to_dog/01_p2p.png``."""
+    (folder / name).mkdir(exist_ok=True)
+    names = [f"{name}/{row:02}_{arm}.png" for row in range(1, len(pictures) + 1)]
+    for file, picture in zip(names, pictures, strict=True):
+        Image.fromarray(picture).save(folder / file)
+    return names
 
 
 class Strips:

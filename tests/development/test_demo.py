@@ -43,6 +43,7 @@ def test_every_kind_has_its_section_and_its_pictures(run, tmp_path, capsys):
     assert {"host", "model", "device", "edits", "mean"} <= set(made)
     for entry in [*made["edits"], *made["maps"]]:
         assert all((tmp_path / image).is_file() for image in entry["images"])
+    assert "maps_red_car/02_attention.png" in made["maps"][0]["images"]
     for entry in made["edits"]:
         assert entry["strip"] is None or (tmp_path / entry["strip"]).is_file()
         assert entry["seeds"] == 2
