@@ -10,7 +10,7 @@ from ._host.files import choosable_files, chosen_file, new_output_file
 from ._host.versions import schema
 from .types import AttentionType
 
-PACK_VERSION = "0.1.0"
+PACK_VERSION = "0.2.0"
 SUFFIX = ".attention.safetensors"
 
 

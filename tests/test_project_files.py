@@ -208,6 +208,7 @@ def test_the_recipe_of_the_model_is_that_of_the_code():
 
 def test_version_licence_and_requirements_agree():
     assert re.search(rf"^## \[{re.escape(project_value('version'))}\]", read("CHANGELOG.md"), re.MULTILINE)
+    assert f'PACK_VERSION = "{project_value("version")}"' in read("nodes/attention_files.py")
     assert read("LICENSE").startswith("MIT License")
     assert "[MIT](LICENSE)" in read("README.md")
     assert 'license = { file = "LICENSE" }' in read("pyproject.toml")
