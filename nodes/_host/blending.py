@@ -97,10 +97,14 @@ class Blending:
             sums=sums,
         )
 
+    def tied(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents of a sampler, tied with the masks of the step before."""
+        return latents if self._masks is None else blended(latents, self._masks.to(latents.device), self._rows)
+
     def tie(self, latents: torch.Tensor) -> None:
-        """Ties a sampler's latents in place with the masks of the step before."""
+        """The same in place."""
         if self._masks is not None:
-            latents.copy_(blended(latents, self._masks.to(latents.device), self._rows))
+            latents.copy_(self.tied(latents))
 
     def blend(self, denoised: torch.Tensor, step: int) -> torch.Tensor:
         """What the model returned, tied with the masks of this step's maps."""
@@ -154,18 +158,20 @@ class Blending:
 
 @contextmanager
 def tied_latents(sampler, blending: Blending) -> Iterator[None]:
-    """While inside, the sampler ties its own latents before every model call.
+    """While inside, the sampler ties its own latents before every model call, and what it returns.
 
-    Not those the guider gets: with a noise mask they are a mixture made for the call.
+    Not those the guider gets: with a noise mask they are a mixture made for the call. The last tie is the published
+    code's blend after its last step, and keeps what a sampler that cannot be tied on the way left over.
     """
     function = getattr(sampler, "sampler_function", None)
-    if function is None or _SCALES_ITS_LATENTS in getattr(function, "__name__", ""):
+    if function is None:
         yield
         return
+    can_be_tied = _SCALES_ITS_LATENTS not in getattr(function, "__name__", "")
 
     @functools.wraps(function)
     def tying(model, *args, **kwargs):
-        return function(_TyingModel(model, blending.tie), *args, **kwargs)
+        return blending.tied(function(_TyingModel(model, blending.tie) if can_be_tied else model, *args, **kwargs))
 
     sampler.sampler_function = tying
     try:
