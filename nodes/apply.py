@@ -3,9 +3,11 @@
 from comfy_api.latest import io
 
 from ._host.conditioning import merged
+from ._host.fitting import refuse_lost_masks, refuse_other_encoder, refuse_other_latent
 from ._host.install import with_edits
 from ._host.latents import expanded
 from ._host.versions import schema
+from .checks import checked
 from .types import ControllerType
 
 
@@ -43,9 +45,14 @@ class P2PApply(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model, controller, negative, latent, controlnet_prompt="target"):
-        positive = merged(controller, controlnet_prompt)
-        return io.NodeOutput(with_edits(model), positive, negative, expanded(latent, controller.rows))
+        patched, positive = with_edits(model), merged(controller, controlnet_prompt)
+        rows = expanded(latent, controller.rows)
+        refuse_other_encoder(model, controller, negative)
+        refuse_other_latent(model, latent["samples"])
+        refuse_lost_masks(controller, latent["samples"])
+        return io.NodeOutput(patched, positive, negative, rows)
 
 
 NODES = [P2PApply]

@@ -8,6 +8,7 @@ from ..p2p_core.attention_files import load_attention, save_attention
 from ..p2p_core.errors import P2PError
 from ._host.files import choosable_files, chosen_file, new_output_file
 from ._host.versions import schema
+from .checks import checked, problem
 from .types import AttentionType
 
 PACK_VERSION = "0.2.0"
@@ -40,6 +41,7 @@ class P2PSaveAttention(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, attention, latent, filename_prefix="attention/maps"):
         attention.recorded()
         file = new_output_file(filename_prefix, SUFFIX)
@@ -72,12 +74,7 @@ class P2PLoadAttention(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file):
-        try:
-            if file is not None:  # what another node gives is not known yet
-                chosen_file(file, SUFFIX)
-        except P2PError as error:
-            return str(error)
-        return True
+        return problem(cls, {}, lambda: file is None or chosen_file(file, SUFFIX))
 
     @classmethod
     def fingerprint_inputs(cls, file):

@@ -7,6 +7,7 @@ from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_words
 from ._host.versions import schema
 from .attention_layouts import blend, contact_sheet, one_word, word_masks
+from .checks import checked, problem
 from .types import AttentionType
 
 _GRID, _ONE_WORD, _BLEND = LAYOUTS = ["grid", "one word", "blend"]
@@ -70,8 +71,8 @@ class P2PAttentionMaps(io.ComfyNode):
                     default=0,
                     min=0,
                     max=16,
-                    tooltip="How often a map is spread along the self-attention, which makes it fill its object: 1 to "
-                    "4. Needs self_maps in P2P Attention Store. 0: off.",
+                    tooltip="How often a map is spread along the self-attention, which makes it fill its object: 1 or "
+                    "2. Needs self_maps in P2P Attention Store. 0: off.",
                 ),
                 io.Int.Input(
                     "step",
@@ -94,14 +95,11 @@ class P2PAttentionMaps(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, words=""):
-        try:
-            parse_words(words or "")
-        except P2PError as error:
-            return str(error)
-        return True
+    def validate_inputs(cls, words=None):
+        return problem(cls, {"words": words}, lambda: parse_words(words or ""))
 
     @classmethod
+    @checked
     def execute(
         cls,
         attention,

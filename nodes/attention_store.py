@@ -8,6 +8,7 @@ from ..p2p_core.grammar import parse_words
 from ..p2p_core.windows import Window
 from ._host.install import with_store
 from ._host.versions import schema
+from .checks import checked, problem
 from .following import GRIDS, fraction
 from .types import AttentionType
 
@@ -62,20 +63,29 @@ class P2PAttentionStore(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, words="", start=0.0, end=1.0):
-        try:
+    def validate_inputs(cls, words=None, start=None, end=None):
+        def check():
             parse_words(words or "")
-            if start is not None and end is not None and start >= end:
-                raise P2PError(f"start ({start}) is not before end ({end}): nothing would be recorded.")
-        except P2PError as error:
-            return str(error)
-        return True
+            _recorded_window(start, end)
+
+        return problem(cls, {"words": words, "start": start, "end": end}, check)
 
     @classmethod
+    @checked
     def execute(cls, model, words, prompt, largest_grid, start, end, keep_steps, self_maps=False):
-        request = AttentionRequest(parse_words(words), prompt, largest_grid, Window(start, end), keep_steps, self_maps)
+        window = _recorded_window(start, end)
+        request = AttentionRequest(parse_words(words), prompt, largest_grid, window, keep_steps, self_maps)
         store = AttentionStore(request)
         return io.NodeOutput(with_store(model, store), store)
+
+
+def _recorded_window(start: float | None, end: float | None) -> Window | None:
+    """None where one of the two is not known yet."""
+    if start is None or end is None:
+        return None
+    if start >= end:
+        raise P2PError(f"start ({start}) is not before end ({end}), so nothing would be recorded: give a later end.")
+    return Window(start, end)
 
 
 NODES = [P2PAttentionStore]

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..p2p_core.edit import combine
 from ._host.conditioning import combined_entries
 from ._host.versions import schema
+from .checks import checked
 from .types import ControllerType, controller_output
 
 
@@ -24,6 +25,7 @@ class P2PCombine(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, first, second):
         return io.NodeOutput(combined_entries(first, second, combine))
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from comfy_api.latest import io
 
 from ..p2p_core.edit import Edit
-from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_word_windows
 from ..p2p_core.presence import refuse_missing, stands_in
 from ..p2p_core.prompt import Prompt
 from ..p2p_core.windows import Window
 from ._host.conditioning import EditedConditioning
 from ._host.text import prompt_of
+from .checks import problem, window
 from .pairing import edited_conditioning
 from .types import ControllerType, controller_output
 
@@ -77,16 +77,22 @@ def following_output() -> ControllerType.Output:
     return controller_output("How the target follows. Connect it to P2P Apply, or to another P2P node.")
 
 
-def invalid_following(cross_start=0.0, cross_end=1.0, self_start=0.0, self_end=1.0, word_windows="") -> bool | str:
-    """What ``validate_inputs`` returns: True, or what is wrong with the constant inputs."""
-    try:
-        for name, start, end in (("cross", cross_start, cross_end), ("self", self_start, self_end)):
-            if start is not None and end is not None and start > end:
-                raise P2PError(f"{name}_start ({start}) is after {name}_end ({end}): swap the two.")
+def windows_of(cross_start, cross_end, self_start, self_end) -> tuple[Window | None, Window | None]:
+    """The windows of cross- and self-attention, None where one is not known yet."""
+    return window("cross_start", cross_start, "cross_end", cross_end), window(
+        "self_start", self_start, "self_end", self_end
+    )
+
+
+def following_problem(node, cross_start, cross_end, self_start, self_end, word_windows) -> bool | str:
+    """What ``validate_inputs`` returns: True, or what is wrong with the typed inputs."""
+    bounds = {"cross_start": cross_start, "cross_end": cross_end, "self_start": self_start, "self_end": self_end}
+
+    def check():
+        windows_of(**bounds)
         parse_word_windows(word_windows or "")
-    except P2PError as error:
-        return str(error)
-    return True
+
+    return problem(node, {**bounds, "word_windows": word_windows}, check)
 
 
 def following(

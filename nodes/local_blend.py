@@ -13,6 +13,7 @@ from ..p2p_core.local_blend import LocalBlend
 from ._host.conditioning import EditedConditioning
 from ._host.versions import schema
 from .chaining import with_each_edit
+from .checks import checked, problem
 from .following import GRIDS, fraction
 from .types import ControllerType, controller_output
 
@@ -89,27 +90,28 @@ class P2PLocalBlend(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, target_words="", source_words="", keep_words=""):
-        try:
-            for text in (target_words, source_words, keep_words):
-                parse_words(text or "")
-        except P2PError as error:
-            return str(error)
-        return True
+    def validate_inputs(cls, target_words=None, source_words=None, keep_words=None):
+        texts = {"target_words": target_words, "source_words": source_words, "keep_words": keep_words}
+        return problem(cls, texts, lambda: [parse_words(text or "") for text in texts.values()])
 
     @classmethod
+    @checked
     def execute(
         cls, controller, target_words, source_words, keep_words, threshold, threshold_rule, start,
         mask=None, mask_mode="union", grids="medium",
     ):  # fmt: skip
         words = BlendWords(*(parse_words(text) for text in (target_words, source_words, keep_words)))
         settings = {"threshold": threshold, "rule": threshold_rule, "start": start, "grids": grids}
-        settings |= {"mask": _checked_mask(mask), "mask_mode": mask_mode}
+        settings |= {"mask": _checked_mask(mask, mask_mode), "mask_mode": mask_mode}
+        if threshold == 1 and (mask is None or mask_mode == "intersection"):
+            raise P2PError("With threshold 1 no place belongs to the words of the local blend: give less, such as 0.3.")
         return io.NodeOutput(_with_blend(controller, words, settings))
 
 
-def _checked_mask(mask) -> torch.Tensor | None:
+def _checked_mask(mask: torch.Tensor | None, mode: str) -> torch.Tensor | None:
     """(masks, height, width), or None where none is connected."""
+    if mask is None and mode != "union":
+        raise P2PError(f"The local blend has mask_mode {mode} but no mask: connect one, or choose union.")
     if mask is None:
         return None
     stacked = mask if mask.ndim == 3 else mask.reshape(-1, *mask.shape[-2:])

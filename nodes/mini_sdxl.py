@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ._host.versions import schema
+from .checks import checked
 
 
 class P2PMiniSDXL(io.ComfyNode):
@@ -29,6 +30,7 @@ class P2PMiniSDXL(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, precision="auto"):
         from ..mini_sdxl.builder import load
 

@@ -9,6 +9,7 @@ from ..p2p_core.placement import Placement
 from ..p2p_core.windows import Window
 from ._host.versions import schema
 from .chaining import chained_inputs, start_of_chain, with_each_phrase
+from .checks import checked, problem, window
 from .following import fraction
 from .types import controller_output
 
@@ -55,25 +56,29 @@ class P2PMoveController(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, word="", start=0.0, end=1.0):
-        try:
-            if word is not None and not parse_words(word):
-                raise P2PError("word is empty: give the word of the prompt that is to be moved.")
-            if start is not None and end is not None and start > end:
-                raise P2PError(f"start ({start}) is after end ({end}): swap the two.")
-        except P2PError as error:
-            return str(error)
-        return True
+    def validate_inputs(cls, word=None, start=None, end=None):
+        def check():
+            window("start", start, "end", end)
+            if word is not None:
+                _words(word)
+
+        return problem(cls, {"word": word, "start": start, "end": end}, check)
 
     @classmethod
+    @checked
     def execute(cls, word, offset_x, offset_y, scale, start, end, controller=None, conditioning=None):
-        words, placement, window = parse_words(word), Placement(offset_x, offset_y, scale), Window(start, end)
-        if not words:
-            raise P2PError("word is empty: give the word of the prompt that is to be moved.")
+        words, placement, when = _words(word), Placement(offset_x, offset_y, scale), window("start", start, "end", end)
         chain = start_of_chain("P2P Move a Word", controller, conditioning, _NEVER, None)
         return io.NodeOutput(
-            with_each_phrase(chain, words, lambda edit, number: move(edit, words[number], placement, window))
+            with_each_phrase(chain, words, lambda edit, number: move(edit, words[number], placement, when))
         )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = parse_words(text)
+    if not words:
+        raise P2PError("word is empty: give the word of the prompt that is to be moved.")
+    return words
 
 
 def _offset(name: str, default: float, direction: str, length: str) -> io.Float.Input:

@@ -3,9 +3,9 @@
 from comfy_api.latest import io
 
 from ..p2p_core.edit import replace
-from ..p2p_core.windows import Window
 from ._host.versions import schema
-from .following import following, following_inputs, following_output, invalid_following
+from .checks import checked
+from .following import following, following_inputs, following_output, following_problem, windows_of
 
 
 class P2PReplaceController(io.ComfyNode):
@@ -21,15 +21,16 @@ class P2PReplaceController(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, cross_start=0.0, cross_end=1.0, self_start=0.0, self_end=1.0, word_windows=""):
-        return invalid_following(cross_start, cross_end, self_start, self_end, word_windows)
+    def validate_inputs(cls, cross_start=None, cross_end=None, self_start=None, self_end=None, word_windows=None):
+        return following_problem(cls, cross_start, cross_end, self_start, self_end, word_windows)
 
     @classmethod
+    @checked
     def execute(
         cls, source, target, cross_start, cross_end, self_start, self_end, word_windows="",
         self_attention="inject", self_grids="coarse",
     ):  # fmt: skip
-        cross, self_window = Window(cross_start, cross_end), Window(self_start, self_end)
+        cross, self_window = windows_of(cross_start, cross_end, self_start, self_end)
         return io.NodeOutput(
             following(replace, source, target, cross, self_window, word_windows, self_attention, self_grids)
         )

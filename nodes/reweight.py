@@ -3,11 +3,11 @@
 from comfy_api.latest import io
 
 from ..p2p_core.edit import reweight
-from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_scales
 from ..p2p_core.windows import Window
 from ._host.versions import schema
 from .chaining import chained_inputs, start_of_chain, with_each_phrase
+from .checks import checked, problem
 from .types import controller_output
 
 _CROSS, _SELF = Window(0, 0.8), Window(0, 0.4)  # of a prompt alone: the paper's values
@@ -37,14 +37,11 @@ class P2PReweightController(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, scales=""):
-        try:
-            parse_scales(scales or "")
-        except P2PError as error:
-            return str(error)
-        return True
+    def validate_inputs(cls, scales=None):
+        return problem(cls, {"scales": scales}, lambda: parse_scales(scales or ""))
 
     @classmethod
+    @checked
     def execute(cls, scales, controller=None, conditioning=None):
         parsed = parse_scales(scales)
         chain = start_of_chain("P2P Reweight", controller, conditioning, _CROSS, _SELF)

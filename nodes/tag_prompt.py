@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ._host.text import tagged
 from ._host.versions import schema
+from .checks import checked
 
 
 class P2PTagPrompt(io.ComfyNode):
@@ -33,6 +34,7 @@ class P2PTagPrompt(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, clip, text, conditioning):
         return io.NodeOutput(tagged(clip, text, conditioning))
 

@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ._host.text import encode
 from ._host.versions import node_input, schema
+from .checks import checked
 
 LARGEST_SIZE = 16384  # the host's own limit
 
@@ -57,6 +58,7 @@ class P2PTextEncode(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, clip, text, **sizes):
         return io.NodeOutput(encode(clip, text, {name: size for name, size in sizes.items() if size}))
 

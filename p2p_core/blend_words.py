@@ -54,7 +54,18 @@ def words_of_blend(edits: Sequence[Edit], words: BlendWords, needs_words: bool =
             f'The edit of "{sources[0].text}" changes no word, so there is nothing to blend: name the words that may '
             "change in target_words."
         )
+    if needs_words and all(_is_kept(positions) for positions in found):
+        words_of_parts = ", ".join(dict.fromkeys(positions.words for positions in found if positions.words))
+        raise P2PError(
+            f'All words that may change in the local blend ("{words_of_parts}") are among keep_words, so nothing may: '
+            "take them out of keep_words."
+        )
     return found
+
+
+def _is_kept(positions: BlendPositions) -> bool:
+    """Whether all that may change must not."""
+    return set(positions.source) <= set(positions.keep_source) and set(positions.target) <= set(positions.keep_target)
 
 
 def _positions(edit: Edit, words: BlendWords) -> BlendPositions:

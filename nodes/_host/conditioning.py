@@ -69,17 +69,16 @@ def combined_entries(
     Raises:
         P2PError: the two have different sources.
     """
-    alike = len(first.entries) == len(second.entries) and all(
-        _same(a.source[0], b.source[0]) for a, b in zip(first.entries, second.entries, strict=True)
-    )
+    sources = ([*(entry.source for entry in edited.entries), *edited.unedited] for edited in (first, second))
+    alike = len(first.entries) == len(second.entries) and _same_entries(*sources)
     entries = tuple(
         EntryEdits(a.source, (*a.targets, *b.targets), combine(a.controller, b.controller))
         for a, b in zip(first.entries, second.entries, strict=False)
     )
     if not alike:
         raise P2PError(
-            "The source conditionings of the two controllers differ (another CLIP, CLIP skip or number of prompts): "
-            "connect the same source to both."
+            "The source conditionings of the two controllers differ (another CLIP, CLIP skip, number of prompts, or "
+            "something set on one of them only): connect the same source to both."
         )
     return EditedConditioning(entries, first.unedited)
 
@@ -100,7 +99,8 @@ def _merged_entry(entry: EntryEdits, controlnet_prompt: ControlNetPrompt) -> lis
     for part in parts:
         _add_extras(extras, part[1])
     pooled = [part[1].get("pooled_output") for part in parts]
-    if all(torch.is_tensor(vector) for vector in pooled):
+    if any(torch.is_tensor(vector) for vector in pooled):
+        _refuse_different_pooled(pooled)
         extras["pooled_output"] = torch.cat(pooled)
     extras[GROUP_KEY] = Group(entry.controller)
     text = torch.cat(_of_one_length([part[0] for part in parts]))
@@ -115,6 +115,14 @@ def _refuse_different_encoders(parts: Sequence[list]) -> None:
         raise P2PError(
             f"Source and target were encoded by different text encoders ({', '.join(map(str, sorted(widths)))} "
             "channels): connect the same CLIP to both P2P Text Encode nodes."
+        )
+
+
+def _refuse_different_pooled(pooled: Sequence[torch.Tensor | None]) -> None:
+    if len({tuple(vector.shape) if torch.is_tensor(vector) else None for vector in pooled}) > 1:
+        raise P2PError(
+            "Source and target do not both have a pooled output of one size: a node after one of the text encoders "
+            "took it away, or they are of different models. Encode both in the same way."
         )
 
 
@@ -134,6 +142,20 @@ def _add_extras(extras: dict, added: dict) -> None:
                 "sampled together and can have one only: set it on one of them, or after P2P Apply on its positive."
             )
         extras[key] = value
+
+
+def _same_entries(first: list, second: list) -> bool:
+    """Whether two conditionings say the same, whatever nodes made them."""
+    return len(first) == len(second) and all(
+        _same(a, b)
+        and _without_prompt(more).keys() == _without_prompt(other).keys()
+        and all(_same(value, other[key]) for key, value in _without_prompt(more).items())
+        for (a, more), (b, other) in zip(first, second, strict=True)
+    )
+
+
+def _without_prompt(extras: dict) -> dict:
+    return {key: value for key, value in extras.items() if key != PROMPT_KEY}
 
 
 def _same(first, second) -> bool:

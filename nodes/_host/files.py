@@ -63,6 +63,7 @@ def chosen_file(name: str, suffix: str) -> Path:
     Raises:
         P2PError: a name without the suffix, outside the input and output folders, or of no file.
     """
+    name = str(name)  # the host leaves a choice as it came
     kind = "output" if name.endswith(_OUTPUT_MARK.strip()) else "input"
     plain = (
         name.removesuffix(_OUTPUT_MARK.strip()).strip() if kind == "output" else name.removesuffix("[input]").strip()

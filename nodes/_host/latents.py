@@ -21,6 +21,8 @@ def expanded(latent: dict, rows: int) -> dict:
     result = {**latent, "samples": samples.repeat_interleave(rows, 0)}
     result["batch_index"] = [index for index in indices for _ in range(rows)]
     for key in _PER_ROW:
-        if torch.is_tensor(latent.get(key)) and latent[key].shape[0] == count > 1:
-            result[key] = latent[key].repeat_interleave(rows, 0)
+        if torch.is_tensor(latent.get(key)) and latent[key].ndim > 2 and latent[key].shape[0] > 1:
+            # The host goes through the masks in turn, but would give a target another than its source.
+            in_turn = torch.arange(count) % latent[key].shape[0]
+            result[key] = latent[key][in_turn].repeat_interleave(rows, 0)
     return result

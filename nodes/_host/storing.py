@@ -101,12 +101,16 @@ def _entries_with_words(
                 found.append((name, entry, (controller.source, *(edit.target for edit in controller.edits))))
             elif PROMPT_KEY in entry:
                 found.append((name, entry, (entry[PROMPT_KEY],)))
-    if not found:
+    if not any(_has_words(prompt) for _, _, prompts in found for prompt in prompts):
         raise P2PError(
             f"P2P Attention Store finds no words in the {request.prompts} conditioning of this sampler: encode the "
             "prompt with P2P Text Encode (or add P2P Tag Prompt), or choose the other prompt in P2P Attention Store."
         )
     return found
+
+
+def _has_words(prompt: Prompt) -> bool:
+    return not all(word.is_punctuation for word in prompt.words)
 
 
 def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
