@@ -75,6 +75,19 @@ def test_the_runs_of_a_source_are_shared(run, stand_in):
     assert len(sources) == len(set(sources)) + 1  # the maps come last, and draw their source again
 
 
+def test_only_the_runs_of_one_source_are_kept(run, monkeypatch):
+    held = []
+    forget = demo.Studio.forget
+
+    def looking(studio):
+        held.append(len(studio._results))
+        forget(studio)
+
+    monkeypatch.setattr(demo.Studio, "forget", looking)
+    run("--only", "replace")
+    assert held == [5, 4]  # the arms of two swaps and their sources; the second has no blend
+
+
 def test_without_a_judge_all_is_run_and_nothing_judged(run, tmp_path):
     code, made = run("--checkpoint", "sdxl.safetensors")
     assert code == 0

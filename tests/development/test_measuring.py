@@ -30,6 +30,16 @@ def test_every_arm_has_every_measure(judge):
     assert figures["background_psnr_plain"] < figures["background_psnr_p2p"] < figures["background_psnr_blend"]
 
 
+def test_beyond_a_cell_the_edge_of_an_object_does_not_count(judge):
+    edge = shot(10, judge)
+    for picture in edge.pictures:
+        picture[:24, :24] = 90  # eight pixels wider than the made-up judge's outline
+    shots = {arm.key: edge for arm in OBJECT_SWAP.arms}
+    figures = measure(OBJECT_SWAP, shot(10, judge), shots, dict.fromkeys(shots, 2.0))
+    assert figures["background_psnr_p2p"] < 30
+    assert figures["background_psnr_beyond_p2p"] == 99
+
+
 def test_an_ideal_mask_keeps_all_that_lies_in_other_cells(judge):
     figures = figures_of(OBJECT_SWAP, judge, p2p=30, blend=20)
     assert figures["background_psnr_ideal"] == 99  # the made-up judge's outline runs along cells
