@@ -12,11 +12,12 @@ from comfy_extras.nodes_sag import SelfAttentionGuidance
 from comfy_extras.nodes_tomesd import TomePatchModel
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 from p2p.nodes._host.progress import progress_of
+from p2p.p2p_core.edit import replace
 
 from ..graph import applied, empty_latent, outputs, relative, rows_of, sample
 from .adapters import ImagePrompt, with_blurred_guidance, with_guidance, with_image_prompt, with_sharper_attention
 from .check import Graph, outcome
-from .edits import EDIT_NAMES, EDITS, ONE_TERM, TWO_TERMS
+from .edits import CROSS, EDIT_NAMES, EDITS, ONE_TERM, SELF, TWO_TERMS, NamedEdit
 from .explicit import sources_rows
 
 one_and_two_terms = pytest.mark.parametrize("edit", [ONE_TERM, TWO_TERMS], ids=["one term", "two terms"])
@@ -142,6 +143,28 @@ def test_token_merging(tiny_sd15, edit):
         return outputs(TomePatchModel, model=model, ratio=0.5)[0]
 
     outcome(tiny_sd15, edit, Graph(on_model)).expect()
+
+
+def test_token_merging_of_injected_queries(tiny_sd15):
+    """Self-attention injected on the merged grid: places are merged and restored as the source's are."""
+    edit = NamedEdit("all grids", lambda source, target: replace(source, target, CROSS, SELF, self_grids="all"))
+
+    def on_model(model):
+        return outputs(TomePatchModel, model=model, ratio=0.5)[0]
+
+    def on_explicit_model(model):
+        sampling = model.get_model_object("model_sampling")
+
+        def inject(q, k, v, options):
+            if not SELF.contains(progress_of(sampling, options["sigmas"][:1])[0]):
+                return q, k, v
+            return sources_rows(q, options), sources_rows(k, options), v
+
+        patched = model.clone()
+        patched.set_model_attn1_patch(inject)
+        return on_model(patched)
+
+    outcome(tiny_sd15, edit, Graph(on_model, on_explicit_model)).expect()
 
 
 @every_edit
