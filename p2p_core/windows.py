@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from .errors import P2PError
 
+_DIGITS = 5  # that progress has, which comes from noise levels: a window to 1/3 must end at the step that starts there
+
 
 @dataclass(frozen=True)
 class Window:
@@ -35,7 +37,8 @@ class Window:
 
     def contains(self, progress: float) -> bool:
         """Whether a step that starts at this progress is edited."""
-        return self.start <= progress < self.end or (progress >= 1 and self.end == 1 and not self.is_empty)
+        start, end, progress = (round(value, _DIGITS) for value in (self.start, self.end, progress))
+        return start <= progress < end or (progress >= 1 and end == 1 and not self.is_empty)
 
 
 def paper_window(bounds: float | tuple[float, float], steps: int) -> Window:
