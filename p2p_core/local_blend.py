@@ -113,7 +113,9 @@ def _region(maps: torch.Tensor, blend: LocalBlend, size: tuple[int, int]) -> tor
         limit = blend.threshold * reduce(picture, "g 1 h w -> g 1 1 1", "max")
     else:
         limit = torch.quantile(rearrange(picture, "g 1 h w -> g (h w)"), blend.threshold, dim=1)[:, None, None, None]
-    return (picture > limit) & (picture > 0)
+    # The highest places may be many alike: more than the quantile would be none of them.
+    chosen = picture > limit if blend.rule == "max" else picture >= limit
+    return chosen & (picture > 0)
 
 
 def _with_user_mask(words: torch.Tensor, blend: LocalBlend, size: tuple[int, int]) -> torch.Tensor:

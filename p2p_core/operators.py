@@ -101,11 +101,18 @@ class _State:
 
 def token_operators(edit: Edit, progress: float) -> TokenOperators | None:
     """The operators of an edit for a step that starts at this progress (0–1); None where the step is not edited."""
-    return _operators_of_state(edit, _state(edit, progress))
+    return plan(edit, [progress])[0]
 
 
-def plan(edit: Edit, progress: Sequence[float]) -> tuple[TokenOperators | None, ...]:
-    """The operators of every step, given the progress at its start; steps in the same state share one object."""
+def plan(edit: Edit, progress: Sequence[float], rows_are_equal: bool = True) -> tuple[TokenOperators | None, ...]:
+    """The operators of every step, given the progress at its start; steps in the same state share one object.
+
+    Args:
+        rows_are_equal: whether a target with the very prompt of its source has its source's latents too, so that an
+            identity has nothing to do. Not so where another prompt of the same rows is edited.
+    """
+    if rows_are_equal and edit.is_identity:
+        return (None,) * len(progress)
     states = [_state(edit, value) for value in progress]
     operators = {state: _operators_of_state(edit, state) for state in dict.fromkeys(states)}
     return tuple(operators[state] for state in states)
@@ -122,8 +129,6 @@ def _state(edit: Edit, progress: float) -> _State:
 
 
 def _operators_of_state(edit: Edit, state: _State) -> TokenOperators | None:
-    if edit.is_identity:
-        return None
     inheriting, scale = _inheriting(edit, state), _scale(edit, state)
     placed = _tokens_by_placement(edit, state)
     staying = 1 - sum(placed.values(), torch.zeros_like(scale))

@@ -43,6 +43,17 @@ def cross_attention_patch(run: Run):
     return outside_compiled_graph(patch)
 
 
+def unchanged_rows_check(run: Run):
+    """``attn2_output_patch``, the first one: nobody has multiplied rows on the way, to join them in a later patch."""
+
+    def patch(output, options):
+        if run.chunks:
+            run.refuse_changed_rows(output, options)
+        return output
+
+    return outside_compiled_graph(patch)
+
+
 def cross_attention_replacement(run: Run, previous, host_attention):
     """A replaced ``attn2`` for edits of several terms and for seeing maps.
 

@@ -7,7 +7,7 @@ mask of the step before, and what the model returns is tied with this step's.
 
 import functools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -42,7 +42,7 @@ class _Seen:
         return maps[:, 0], maps[:, 1 + target]
 
 
-def is_blended(groups: Sequence[Group]) -> bool:
+def is_blended(groups: Iterable[Group]) -> bool:
     return any(edit.blend is not None for group in groups for edit in group.controller.edits)
 
 
@@ -90,7 +90,7 @@ class Blending:
         return Watch(
             words_of_row=(tuple(source), *targets),
             tokens_of_row=(group.controller.source.token_count, *(edit.target.token_count for edit in edits)),
-            plan=plan_of(Group(unscaled), self._progress),
+            plan=plan_of(Group(unscaled), self._progress, [False] * len(edits)),
             latent=self._latent,
             grids=grids,
             steps=(True,) * len(self._progress),

@@ -18,7 +18,7 @@ from .grids import coarse_factor
 from .marking import EntryKey, marking_chunks
 from .patches import has_cross_attention, install_patches
 from .progress import progress_of
-from .run import Mark, Run, plan_of
+from .run import Mark, Run, plans_of
 from .stepping import (
     blending_results,
     chooses_steps,
@@ -31,6 +31,7 @@ from .storing import Recording
 
 WRAPPER_KEY = "prompt_to_prompt"
 _EDITS, _STORES = "p2p_edits", "p2p_stores"  # attachments of the model: True, and the stores
+_UNEDITED = ("negative", "empty_negative_prompt")  # lists of guiders; a zeroed-out positive in them is no edit
 
 
 def with_edits(model):
@@ -74,14 +75,16 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     progress = progress_of(patcher.get_model_object("model_sampling"), sigmas[:-1])
     latent = tuple(noise.shape[-2:])
     entries = {(name, entry["uuid"]): entry for name, found in guider.conds.items() for entry in found or ()}
-    groups = [entry[GROUP_KEY] for entry in entries.values() if GROUP_KEY in entry]
-    rows = _rows_per_group(groups, noise, bool(patcher.get_attachment(_EDITS)))
-    blending = Blending(groups, progress, latent) if is_blended(groups) else None
+    groups = {key: entry[GROUP_KEY] for key, entry in entries.items() if GROUP_KEY in entry and key[0] not in _UNEDITED}
+    rows = _rows_per_group([*groups.values()], noise, bool(patcher.get_attachment(_EDITS)))
+    _refuse_cut_groups(guider.model_options, noise, rows)
+    plans = plans_of([*groups.values()], progress)
+    blending = Blending([*groups.values()], progress, latent) if is_blended(groups.values()) else None
     stores = patcher.get_attachment(_STORES) or ()
-    recordings = [Recording(store, guider.conds, progress, latent) for store in stores]
-    all_marks = ((key, _mark(key, entry, blending, recordings)) for key, entry in entries.items())
+    plan_of_entry = {key: plans[group] for key, group in groups.items()}
+    recordings = [Recording(store, entries, plan_of_entry, progress, latent) for store in stores]
+    all_marks = ((key, _mark(key, entry, groups.get(key), blending, recordings)) for key, entry in entries.items())
     marks = {key: mark for key, mark in all_marks if mark.group or mark.watches}
-    plans = {group: plan_of(group, progress) for group in groups}
     run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model))
     _install(guider, run, marks, sampler, sigmas, blending)
     result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
@@ -109,11 +112,22 @@ def _install(guider, run: Run, marks: Mapping, sampler, sigmas: torch.Tensor, bl
     install_patches(options.setdefault("transformer_options", {}), run, network)
 
 
-def _mark(key: EntryKey, entry: dict, blending: Blending | None, recordings: Sequence[Recording]) -> Mark:
-    group = entry.get(GROUP_KEY)
+def _mark(
+    key: EntryKey, entry: dict, group: Group | None, blending: Blending | None, recordings: Sequence[Recording]
+) -> Mark:
     blended = blending.watches(group, entry) if group is not None and blending is not None else ()
     recorded = [watch for recording in recordings for watch in recording.watches(key)]
     return Mark(group, (*blended, *recorded))
+
+
+def _refuse_cut_groups(options: dict, noise: torch.Tensor, rows: int) -> None:
+    handler = options.get("context_handler")
+    length = getattr(handler, "context_length", None)
+    if rows > 1 and length is not None and getattr(handler, "dim", None) == 0 and noise.shape[0] > length:
+        raise P2PError(
+            f"The context windows of this model cut the batch of {noise.shape[0]} in pieces of {length}, which would "
+            "part sources from their targets: take the context windows off."
+        )
 
 
 def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: bool) -> int:

@@ -3,7 +3,12 @@
 from comfy.ldm.modules.attention import BasicTransformerBlock, optimized_attention
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
-from .attention import cross_attention_patch, cross_attention_replacement, self_attention_patch
+from .attention import (
+    cross_attention_patch,
+    cross_attention_replacement,
+    self_attention_patch,
+    unchanged_rows_check,
+)
 from .run import Run
 
 
@@ -13,6 +18,7 @@ def install_patches(transformer_options: dict, run: Run, network: UNetModel) -> 
     patches = dict(transformer_options.get("patches", {}))
     layers = {site: block.attn1 for site, block in blocks.items()}
     patches["attn1_patch"] = [self_attention_patch(run, layers), *patches.get("attn1_patch", [])]
+    patches["attn2_output_patch"] = [unchanged_rows_check(run), *patches.get("attn2_output_patch", [])]
     if not run.needs_replacement:
         patches["attn2_patch"] = [cross_attention_patch(run), *patches.get("attn2_patch", [])]
     transformer_options["patches"] = patches

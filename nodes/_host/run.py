@@ -61,7 +61,7 @@ class Run:
             self._placed_operators(self.plans[mark.group], tensor) if mark and mark.group else None for mark in marks
         ]
         if any(found):
-            self._refuse_changed_rows(tensor, len(marks))
+            self.refuse_changed_rows(tensor, options)
         return found
 
     def see(self, q: torch.Tensor, k: torch.Tensor, options: dict) -> None:
@@ -69,7 +69,7 @@ class Run:
         marks = self._marks_of_chunks(options)
         if not any(mark and mark.watches for mark in marks):
             return
-        self._refuse_changed_rows(q, len(marks))
+        self.refuse_changed_rows(q, options)
         for mark, queries, keys in zip(marks, q.chunk(len(marks)), k.chunk(len(marks)), strict=True):
             for watch in mark.watches if mark else ():
                 if watch.looks_at(self.step, self.coarse_factor, options):
@@ -87,11 +87,16 @@ class Run:
     def _marks_of_chunks(self, options: dict) -> list[Mark | None]:
         return [self.chunks.get(key) for key in zip(options["cond_or_uncond"], options["uuids"], strict=True)]
 
-    def _refuse_changed_rows(self, tensor: torch.Tensor, chunks: int) -> None:
-        if tensor.shape[0] % (chunks * self.rows):
+    def refuse_changed_rows(self, tensor: torch.Tensor, options: dict) -> None:
+        """Raises:
+        P2PError: not the rows of the model call, of which every chunk holds whole groups, reached the attention.
+        """
+        rows, chunks = options["original_shape"][0], len(options["cond_or_uncond"])
+        if tensor.shape[0] != rows or rows % (chunks * self.rows):
             raise P2PError(
-                f"{tensor.shape[0]} rows reached the attention where a multiple of {chunks}×{self.rows} was "
-                "expected: another node changes the batch inside the model. Remove it, or connect it after P2P Apply."
+                f"{tensor.shape[0]} rows reached the attention where {rows}, a multiple of {chunks}×{self.rows}, were "
+                "expected: another node changes the batch inside the model (Attention Couple and regional prompts by "
+                "attention do). Take that node out; for regions, combine prompts with masks or areas."
             )
 
     def _placed_operators(self, steps: Sequence[Operators], tensor: torch.Tensor) -> Operators | None:
@@ -105,6 +110,14 @@ class Run:
         return self._placed[key]
 
 
-def plan_of(group: Group, progress: Sequence[float]) -> tuple[Operators, ...]:
+def plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, tuple[Operators, ...]]:
+    """The operators of all groups that share their rows. A target's rows are its source's if no group edits them."""
+    of_target = zip(*(group.controller.edits for group in groups), strict=True)
+    are_equal = [all(edit.is_identity for edit in edits) for edits in of_target]
+    return {group: plan_of(group, progress, are_equal) for group in groups}
+
+
+def plan_of(group: Group, progress: Sequence[float], rows_are_equal: Sequence[bool]) -> tuple[Operators, ...]:
     """The operators of a group at every step, which share one object wherever they are the same."""
-    return tuple(zip(*(plan(edit, progress) for edit in group.controller.edits), strict=True))
+    edits = zip(group.controller.edits, rows_are_equal, strict=True)
+    return tuple(zip(*(plan(edit, progress, equal) for edit, equal in edits), strict=True))

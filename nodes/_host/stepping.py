@@ -63,7 +63,7 @@ def following_noise_level(run: Run, sigmas: torch.Tensor):
 
 
 def blending_results(run: Run, blending: Blending):
-    """PREDICT_NOISE: ties what the model returns. Outside every other node's changes to it."""
+    """PREDICT_NOISE: ties what the guider returns, after guidance and what other nodes do to it."""
 
     def wrapper(executor, x, timestep, *args, **kwargs):
         step = run.step

@@ -7,6 +7,7 @@ import torch
 
 from ...p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps, Side
 from ...p2p_core.errors import P2PError
+from ...p2p_core.operators import TokenOperators
 from ...p2p_core.placement import Grid
 from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt, content_key
@@ -14,10 +15,10 @@ from ...p2p_core.self_maps import SelfMapSums
 from ...p2p_core.word_maps import MapSums, Positions
 from .conditioning import GROUP_KEY
 from .marking import EntryKey
-from .run import plan_of
 from .seeing import Watch
 from .text import PROMPT_KEY
 
+Plan = tuple[tuple[TokenOperators | None, ...], ...]  # per step and target
 Labelled = tuple[tuple[str, Positions], ...]  # words of one prompt and their tokens
 
 
@@ -34,8 +35,19 @@ class _Recorded:
 class Recording:
     """What one store gets of one run."""
 
-    def __init__(self, store: AttentionStore, conds: Mapping[str, list], progress: Sequence[float], latent: Grid):
+    def __init__(
+        self,
+        store: AttentionStore,
+        entries: Mapping[EntryKey, dict],
+        plan_of_entry: Mapping[EntryKey, Plan],
+        progress: Sequence[float],
+        latent: Grid,
+    ) -> None:
         """Finds the prompts to be seen in the conditions of a run.
+
+        Args:
+            entries: of all conditions.
+            plan_of_entry: per step, the edits of those that are edited.
 
         Raises:
             P2PError: no prompt with words, or a word that none of them has.
@@ -43,22 +55,25 @@ class Recording:
         self._store, self._progress = store, progress
         store.record = None
         self._entries: dict[EntryKey, _Recorded] = {}
-        wanted = _entries_with_words(conds, store.request)
+        wanted = _prompts_with_words(entries, store.request)
         # A swapped word stands on one side of an edit only.
-        refuse_missing(store.request.words, [prompt for _, _, prompts in wanted for prompt in prompts])
-        for name, entry, prompts in wanted:
+        refuse_missing(store.request.words, [prompt for prompts in wanted.values() for prompt in prompts])
+        for key, prompts in wanted.items():
             words = tuple(_labelled(prompt, store.request.words) for prompt in prompts)
-            watch = self._watch(entry, prompts, words, latent)
-            self._entries[name, entry["uuid"]] = _Recorded(_side(name), prompts, words, watch)
+            plan = plan_of_entry.get(key, ((),) * len(progress))
+            watch = self._watch(entries[key], plan, prompts, words, latent)
+            self._entries[key] = _Recorded(_side(key), prompts, words, watch)
 
-    def _watch(self, entry: dict, prompts: Sequence[Prompt], words: Sequence[Labelled], latent: Grid) -> Watch:
-        request, group = self._store.request, entry.get(GROUP_KEY)
-        # An entry without an edit may have tokens that another node appended, which its prompt does not know of.
-        tokens = [entry["cross_attn"].shape[1]]
+    def _watch(
+        self, entry: dict, plan: Plan, prompts: Sequence[Prompt], words: Sequence[Labelled], latent: Grid
+    ) -> Watch:
+        request = self._store.request
+        # A prompt of its own may have tokens that another node appended, which it does not know of.
+        tokens = [prompt.token_count for prompt in prompts] if len(prompts) > 1 else [entry["cross_attn"].shape[1]]
         return Watch(
             words_of_row=tuple(tuple(positions for _, positions in labelled) for labelled in words),
-            tokens_of_row=tuple(tokens if group is None else [prompt.token_count for prompt in prompts]),
-            plan=((),) * len(self._progress) if group is None else plan_of(group, self._progress),
+            tokens_of_row=tuple(tokens),
+            plan=plan,
             latent=latent,
             grids=request.grids,
             steps=tuple(request.window.contains(value) for value in self._progress),
@@ -84,24 +99,25 @@ class Recording:
         )
 
 
-def _side(name: str) -> Side:
+def _side(key: EntryKey) -> Side:
     """Guiders of several prompts call all but one of their lists something positive."""
-    return "negative" if name == "negative" else "positive"
+    return "negative" if key[0] == "negative" else "positive"
 
 
-def _entries_with_words(
-    conds: Mapping[str, list], request: AttentionRequest
-) -> list[tuple[str, dict, tuple[Prompt, ...]]]:
-    """(name of the list, entry, the prompts of its rows) of what is to be seen."""
-    found = []
-    for name, entries in conds.items():
-        for entry in entries or () if request.prompts in (_side(name), "both") else ():
-            if GROUP_KEY in entry:
-                controller = entry[GROUP_KEY].controller
-                found.append((name, entry, (controller.source, *(edit.target for edit in controller.edits))))
-            elif PROMPT_KEY in entry:
-                found.append((name, entry, (entry[PROMPT_KEY],)))
-    if not any(_has_words(prompt) for _, _, prompts in found for prompt in prompts):
+def _prompts_with_words(
+    entries: Mapping[EntryKey, dict], request: AttentionRequest
+) -> dict[EntryKey, tuple[Prompt, ...]]:
+    """The prompts of the rows of every entry that is to be seen."""
+    found = {}
+    for key, entry in entries.items():
+        if request.prompts not in (_side(key), "both"):
+            continue
+        if GROUP_KEY in entry:
+            controller = entry[GROUP_KEY].controller
+            found[key] = (controller.source, *(edit.target for edit in controller.edits))
+        elif PROMPT_KEY in entry:
+            found[key] = (entry[PROMPT_KEY],)
+    if not any(_has_words(prompt) for prompts in found.values() for prompt in prompts):
         raise P2PError(
             f"P2P Attention Store finds no words in the {request.prompts} conditioning of this sampler: encode the "
             "prompt with P2P Text Encode (or add P2P Tag Prompt), or choose the other prompt in P2P Attention Store."

@@ -192,7 +192,7 @@ class TestQuantile:
         ordered, rank = pooled.flatten().sort().values, threshold * 63
         limit = ordered[int(rank)] + (rank - int(rank)) * (ordered[int(rank) + 1] - ordered[int(rank)])
         found = blend_mask(with_keep(values), with_keep(values), blend(threshold=threshold, rule="quantile"), GRID)
-        assert torch.equal(found[0], pooled > limit)
+        assert torch.equal(found[0], pooled >= limit)
 
     def test_it_does_not_depend_on_the_strength_of_one_place(self):
         values = random(1, *GRID)
