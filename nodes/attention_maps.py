@@ -2,9 +2,11 @@
 
 from comfy_api.latest import io
 
+from ..p2p_core.attention_store import AttentionRecord
 from ..p2p_core.attention_words import MEAN, picture_labels, word_columns
 from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_words
+from ..p2p_core.prompt import content_key
 from ._host.versions import schema
 from .attention_layouts import blend, contact_sheet, one_word, word_masks
 from .checks import checked, problem
@@ -83,6 +85,12 @@ class P2PAttentionMaps(io.ComfyNode):
                     tooltip="Which of the recorded steps, from 0, if keep_steps is on in P2P Attention Store. "
                     "-1: the mean of all.",
                 ),
+                io.Latent.Input(
+                    "latent",
+                    optional=True,
+                    tooltip="The sampler's latent, to be sure: maps of another run than the one that made it are "
+                    "refused. ComfyUI may keep an older picture in its cache than the store's maps are of.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="overlay", tooltip="The heat maps in the chosen layout."),
@@ -111,8 +119,11 @@ class P2PAttentionMaps(io.ComfyNode):
         threshold=0.5,
         refine=0,
         step=MEAN,
+        latent=None,
     ):
-        names = picture_labels(attention.recorded())
+        record = attention.recorded()
+        _refuse_another_run(record, latent)
+        names = picture_labels(record)
         pictures = _pictures(image, len(names))
         columns = word_columns(attention, parse_words(words), step, refine)
         shared = scale == _SHARED
@@ -124,6 +135,15 @@ class P2PAttentionMaps(io.ComfyNode):
         else:
             overlay = contact_sheet(pictures, names, columns, opacity, shared)
         return io.NodeOutput(overlay, masks)
+
+
+def _refuse_another_run(record: AttentionRecord, latent: dict | None) -> None:
+    """Where the record knows which latents it was made with, they must be these."""
+    if latent is not None and record.latent and content_key(latent["samples"]) != record.latent:
+        raise P2PError(
+            "The maps are of another run than the latent: the picture came from ComfyUI's cache. Change the seed, or "
+            "anything else of the sampler, and run again."
+        )
 
 
 def _pictures(image, count: int):
