@@ -254,14 +254,19 @@ class TestTheLiteralLoop:
     def test_start(self, tiny, start):
         self.compare(tiny, two_terms(tiny[1]), start=start)
 
+    def test_where_a_word_is_does_not_depend_on_its_scale(self, tiny):
+        """The source's word is another one, so that the target's own map decides."""
+        words = {"target_words": "cat, grass", "source_words": "photo"}
+        self.compare(tiny, fader(tiny[1]), **words)
+
     @staticmethod
-    def compare(tiny, controller, noise_mask=False, batch=1, start=0.2):
+    def compare(tiny, controller, noise_mask=False, batch=1, start=0.2, **words):
         model, clip, _ = tiny
         extra = {}
         if noise_mask:
             extra["noise_mask"] = torch.zeros(1, SIZE[0] * 8, SIZE[1] * 8)
             extra["noise_mask"][:, 24:, 16:] = 1
-        local = blended_controller(controller, start=start)
+        local = blended_controller(controller, start=start, **words)
         patched, positive, negative, rows = applied(model, clip, local, latent(batch, **extra))
         found = guided(patched, positive, negative, rows, comfy.samplers.sampler_object("euler"))
         (edits,) = (entry.controller.edits for entry in controller.entries)
