@@ -138,6 +138,18 @@ ROWS = (
         "test_refusals.py::test_a_setting_that_differs_between_source_and_target",
     ),
     Row(
+        "Attention Couple, regional prompts by attention",
+        REFUSED,
+        "they repeat rows; combine prompts with masks or areas",
+        "beside/test_refused.py::test_attention_couple",
+    ),
+    Row(
+        "Context windows that cut the batch",
+        REFUSED,
+        "",
+        "beside/test_refused.py::test_context_windows_that_cut_the_batch",
+    ),
+    Row(
         "Nodes that drop rows inside the model",
         REFUSED,
         "",

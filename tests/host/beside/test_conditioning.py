@@ -111,6 +111,26 @@ class TestCombinations:
         outcome(small, edit, graph).expect()
 
     @one_and_two_terms
+    def test_combine_with_a_prompt_that_stays(self, small, edit):
+        """It is the same on both sides, but the target's latents are not: there too its words follow the source."""
+        same = text(small[1], "a dog near a house")
+
+        def combined(conditioning):
+            return host_nodes.ConditioningCombine().combine(conditioning, same)[0]
+
+        graph = Graph(on_source=combined, on_target=combined, on_rows=lambda rows: [*rows, *rows_of(same, same)])
+        outcome(small, edit, graph).expect()
+
+    @every_edit
+    def test_a_zeroed_positive_as_negative(self, small, edit):
+        """It still carries the group of the edit, and is none."""
+
+        def run(model, positive, negative, latent):
+            return three_steps(model, positive, host_nodes.ConditioningZeroOut().zero_out(positive)[0], latent)
+
+        outcome(small, edit, Graph(run=run)).expect(neighbour=None)
+
+    @one_and_two_terms
     @both_sides
     def test_average(self, small, edit, side):
         other = plain_text(small[1], BACKGROUND)
