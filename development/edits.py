@@ -107,8 +107,13 @@ MORE_ADDITIONS = (
     Edit(Scene("teddy bear", None), Scene("teddy bear", "snow")),
     Edit(Scene("star", "sand"), Scene("star", "sand", size="small")),
 )
-FADED = (Scene("car", "grass", "red"), Scene("house", "water", "yellow"))
-MORE_FADED = (Scene("umbrella", "sand", "green"), Scene("star", "night", "purple"))
+FADED = (
+    Scene("car", "grass", "red"),
+    Scene("umbrella", "snow", "blue"),
+    Scene("house", "water", "yellow"),
+    Scene("umbrella", "sand", "green"),
+)
+MORE_FADED = (Scene("tree", "sand", "red"), Scene("fish", "water", "blue"), Scene("star", "night", "purple"))
 SCALES = (-1, 0, 2, 3)  # 1 is the source
 MOVED = (
     Scene("car", "grass", "red"),

@@ -39,10 +39,10 @@ KINDS = {  # a row each: what is done, then pairs of a caption and a picture
         "red: 3": "red_car_at_3/p2p",
     },
     "Move": {
-        "a green umbrella": "green_umbrella_right/source",
-        "right by 0.25": "green_umbrella_right/p2p",
-        "left by 0.125": "green_umbrella_left/p2p",
-        "up by 0.2": "green_umbrella_up/p2p",
+        "a red car": "red_car_right/source",
+        "right by 0.25": "red_car_right/p2p",
+        "left by 0.125": "red_car_left/p2p",
+        "up by 0.2": "red_car_up/p2p",
     },
     "Two targets\nin one run": {
         "a cat": "cat_to_dog_of_two/source",

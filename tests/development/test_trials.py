@@ -67,12 +67,12 @@ def test_additions_refine():
     assert all("P2PRefineController" in classes(trial.arms[2].take.graph) for trial in of_kind("refine"))
 
 
-def test_colours_are_faded_on_two_scenes():
+def test_colours_are_faded_at_every_scale():
     faded = of_kind("reweight")
     scales = {}
     for trial in faded:
         scales.setdefault(trial.strip, []).append(trial.value)
-    assert list(scales.values()) == [list(edits.SCALES)] * 2
+    assert list(scales.values()) == [list(edits.SCALES)] * len(edits.FADED)
     assert "a photo of a (red:-1) car on grass" in {trial.arms[0].prompt for trial in faded}
 
 
