@@ -205,9 +205,8 @@ def test_other_samplers(tiny, sampler, graph):
 
 
 WORDS = ["a", "the", "cat", "dog", "red", "fluffy", "teddybear", "hat", "on", "grass", "night", ",", "(blue:1.3)"]
-prompts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
-fractions = st.sampled_from([0.0, 0.2, 0.4, 0.5, 0.8, 1.0])
-windows = st.tuples(fractions, fractions).map(sorted)
+prompts = st.lists(st.sampled_from(WORDS), min_size=3, max_size=9).map(" ".join)
+windows = st.sampled_from([(0.0, 1.0), (0.0, 0.8), (0.2, 0.5), (0.4, 1.0), (0.0, 0.4), (0.3, 0.3)])
 lengths = st.sampled_from([64, 72, 80, 104])
 
 
@@ -256,7 +255,7 @@ def smallest():
     return sdxl_shaped("smallest")
 
 
-@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(run=runs())
 def test_any_edit_of_any_prompts_in_any_size(smallest, run):
     model, clip, _ = smallest
