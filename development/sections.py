@@ -53,7 +53,7 @@ SECTIONS = {
         (("colour", "colour", "{:.2f}"), ("colour seen", "success", "{:.0%}"), IOU, STRICT, BEYOND, SECONDS),
         "Without Prompt-to-Prompt the prompt has ComfyUI's own weight, (red:3). Colour is the probability that the "
         "judge gives it within the object; seen means that no other colour, nor the natural one, has more. A colour "
-        "that is whole at 1 can hardly rise, and one turned too far can be lost: the purple star of --full is, at 2 and 3.",
+        "that is whole at 1 can hardly rise, and one turned too far can be lost, as the purple star of --full is.",
         ("colour", "success"),
     ),
     "move": Section(
