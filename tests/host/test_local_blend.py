@@ -130,7 +130,7 @@ class Projections:
             handle.remove()
 
 
-def literal_masks(sums, edits, positions, threshold):
+def literal_masks(sums, positions, threshold):
     """Per row of a group: Hertz et al. 2022, ``LocalBlend``, from maps summed over layers and steps."""
     masks = []
     for pictures, words in zip(sums, positions, strict=True):
@@ -178,7 +178,7 @@ class LiteralLoop:
         group_rows = 1 + len(self.edits)
         x, masks_of_groups = x.clone(), []
         for source in range(0, self.rows, group_rows):
-            masks = literal_masks(sums[source : source + group_rows], self.edits, self.positions, self.threshold)
+            masks = literal_masks(sums[source : source + group_rows], self.positions, self.threshold)
             masks_of_groups += masks
             for target, mask in enumerate(masks, start=source + 1):
                 x[target] = torch.where(mask, x[target], x[source])
@@ -191,9 +191,9 @@ def scales_off(edit):
     return replace(edit, scales=())
 
 
-def positions_of(edits, controller_blend):
+def positions_of(blends):
     """Per row of a group, the words of its blend."""
-    return [controller_blend[0].source, *(blend.target for blend in controller_blend)]
+    return [blends[0].source, *(blend.target for blend in blends)]
 
 
 @dataclass
@@ -271,7 +271,7 @@ class TestTheLiteralLoop:
         found = guided(patched, positive, negative, rows, comfy.samplers.sampler_object("euler"))
         (edits,) = (entry.controller.edits for entry in controller.entries)
         (blends,) = ([edit.blend for edit in entry.controller.edits] for entry in local.entries)
-        loop = LiteralLoop(model, edits, positions_of(edits, blends), start, rows=batch * 2)
+        loop = LiteralLoop(model, edits, positions_of(blends), start, rows=batch * 2)
         patched, positive, negative, rows = applied(watched(model), clip, controller, latent(batch, **extra))
         expected = guided(patched, positive, negative, rows, comfy.samplers.KSAMPLER(loop))
         shares = [float(mask.float().mean()) for mask in loop.masks]
