@@ -21,9 +21,8 @@ from .progress import progress_of
 from .run import Mark, Run, plans_of
 from .stepping import (
     blending_results,
-    chooses_steps,
     counting_steps,
-    following_noise_level,
+    following_steps,
     tying_latents,
     tying_noise,
 )
@@ -100,8 +99,7 @@ def _install(guider, run: Run, marks: Mapping, sampler, sigmas: torch.Tensor, bl
     options = guider.model_options
     sample, predict = WrappersMP.SAMPLER_SAMPLE, WrappersMP.PREDICT_NOISE
     wrappers = [(WrappersMP.CALC_COND_BATCH, marking_chunks(run, guider, marks)), (sample, counting_steps(run))]
-    if chooses_steps(sampler):
-        wrappers.append((predict, following_noise_level(run, sigmas)))
+    wrappers.append((predict, following_steps(run, sampler, sigmas)))
     if run.rows > 1:
         wrappers.append((sample, tying_noise(run)))
     if blending is not None:

@@ -31,5 +31,8 @@ def _percent(model_sampling, sigma: float) -> float:
 
 
 def step_at(sigmas: Sequence[float], sigma: float) -> int:
-    """The step whose start has this noise level, or the one before it."""
-    return max((index for index, start in enumerate(sigmas) if start >= sigma * (1 - 1e-6)), default=0)
+    """The step in which a noise level lies: the last one that starts at it or above.
+
+    Samplers compute their levels with an error of up to 1e-4 (UniPC); two steps are farther apart than ten times that.
+    """
+    return max((index for index, start in enumerate(sigmas[:-1]) if start >= sigma * (1 - 1e-3)), default=0)

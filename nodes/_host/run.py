@@ -32,7 +32,8 @@ class Run:
         plans: per group, per step, the operators of every target.
         marks: of all entries of the run.
         coarse_factor: see ``grids``.
-        step: the current one; its operators hold until the sampler reports the next.
+        step: that of the current model call.
+        reported: how many steps the sampler has reported, each after its first model call.
         chunks: (index of the condition list, its entry's uuid) to the mark, for the model call in progress.
     """
 
@@ -41,6 +42,7 @@ class Run:
     marks: tuple[Mark, ...]
     coarse_factor: int
     step: int = 0
+    reported: int = 0
     chunks: dict[tuple, Mark] = field(default_factory=dict)
     _placed: dict[tuple, Operators] = field(default_factory=dict)
 

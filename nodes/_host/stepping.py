@@ -7,22 +7,43 @@ from .noise import tied, tied_step_noise
 from .progress import step_at
 from .run import Run
 
-_BY_NOISE_LEVEL = ("dpm_fast", "dpm_adaptive")  # samplers that choose their own steps
+_CHOOSE_STEPS = ("dpm_fast", "dpm_adaptive")
 
 
 def counting_steps(run: Run):
-    """SAMPLER_SAMPLE: the step counter."""
+    """SAMPLER_SAMPLE: how many steps the sampler has reported."""
 
     def wrapper(executor, guider, sigmas, extra_args, callback, *args, **kwargs):
         def count(step, *report):
-            run.step = step + 1
+            run.reported = step + 1
             if callback is not None:
                 callback(step, *report)
 
-        run.step = 0
+        run.reported = 0
         return executor(guider, sigmas, extra_args, count, *args, **kwargs)
 
     return wrapper
+
+
+def following_steps(run: Run, sampler, sigmas: torch.Tensor):
+    """PREDICT_NOISE: the step of the coming model call.
+
+    It is the one in which the noise level of the call lies, but none that the sampler has not begun: a schedule may
+    have several steps at one level. Samplers that choose their own steps report others than the schedule's.
+    """
+    levels = sigmas.tolist()
+    by_level_alone = any(part in _name(sampler) for part in _CHOOSE_STEPS)
+
+    def wrapper(executor, x, timestep, *args, **kwargs):
+        level = step_at(levels, float(timestep[0]))
+        run.step = level if by_level_alone else min(level, run.reported)
+        return executor(x, timestep, *args, **kwargs)
+
+    return wrapper
+
+
+def _name(sampler) -> str:
+    return getattr(getattr(sampler, "sampler_function", None), "__name__", "")
 
 
 def tying_noise(run: Run):
@@ -42,22 +63,6 @@ def tying_latents(blending: Blending):
     def wrapper(executor, *args, **kwargs):
         with tied_latents(executor.class_obj, blending):
             return executor(*args, **kwargs)
-
-    return wrapper
-
-
-def chooses_steps(sampler) -> bool:
-    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
-    return any(part in name for part in _BY_NOISE_LEVEL)
-
-
-def following_noise_level(run: Run, sigmas: torch.Tensor):
-    """PREDICT_NOISE, for samplers that choose their steps: the step is read from the noise level of the call."""
-    levels = sigmas.tolist()
-
-    def wrapper(executor, x, timestep, *args, **kwargs):
-        run.step = min(step_at(levels, float(timestep[0])), len(levels) - 2)
-        return executor(x, timestep, *args, **kwargs)
 
     return wrapper
 

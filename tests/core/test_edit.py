@@ -115,8 +115,9 @@ class TestOperators:
             a, e = naive.inheritance(edit, progress), naive.equalizer(edit, progress)
             expected_inherit, expected_own = edit.alignment.mapper * (a * e), (1 - a) * e
             parts = [operators, *operators.moved]  # every column is in one of them
-            inherit = sum((part.inherit for part in parts if part.inherit is not None), torch.zeros_like(expected_inherit))
-            own = sum((part.own for part in parts if part.own is not None), torch.zeros_like(a))
+            zero, zeros = torch.zeros_like(expected_inherit), torch.zeros_like(expected_own)
+            inherit = sum((part.inherit for part in parts if part.inherit is not None), zero)
+            own = sum((part.own for part in parts if part.own is not None), zeros)
             assert torch.equal(inherit, expected_inherit)
             assert torch.equal(own, expected_own)
             assert operators.inherit is not None or operators.own is not None

@@ -14,7 +14,7 @@ from p2p.nodes._host.progress import progress_of
 from p2p.p2p_core import naive
 from p2p.p2p_core.edit import Edit
 
-from .beside.explicit import in_grids
+from .beside.explicit import in_grids, start_of_step
 
 SITES = [
     (block, number, index)
@@ -38,7 +38,7 @@ def with_explicit_maps(model, edits, largest_self_grid: int | None = None, see: 
 
     def replaced(edited, plain):
         def function(q, k, v, options):
-            (progress,) = set(progress_of(sampling, options["sigmas"][:1]))
+            (progress,) = progress_of(sampling, start_of_step(options))
             folded = [rearrange(t, "b t (h c) -> b h t c", h=options["n_heads"]) for t in (q, k, v)]
             conditions = options["cond_or_uncond"]
             outputs = []

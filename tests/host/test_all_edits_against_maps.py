@@ -171,23 +171,16 @@ def test_groups_of_targets(tiny, graphs):
     assert plain > 20 * TOLERANCE
 
 
-WITHOUT_EDGES = replace(
-    SOURCE, TARGET, moved("dog", end=1.0), scaled("dog: 2\ngrass: -1"), cross_end=1.0, self_end=1.0
-)  # fmt: skip
-BETWEEN_STEPS = "a call between two noise levels has the edits of the step that follows it"
-
-
 @pytest.mark.parametrize(
     ("sampler", "graph"),
     [
         ("heun", CASES["moved and scaled"][0]),
         ("dpmpp_2m", CASES["moved and scaled"][0]),
         ("euler_ancestral", CASES["moved and scaled"][0]),
-        ("dpm_2", WITHOUT_EDGES),
-        ("dpmpp_sde", WITHOUT_EDGES),
-        pytest.param(
-            "dpmpp_sde", CASES["moved and scaled"][0], marks=pytest.mark.xfail(strict=True, reason=BETWEEN_STEPS)
-        ),
+        ("dpm_2", CASES["moved and scaled"][0]),
+        ("dpmpp_sde", CASES["moved and scaled"][0]),
+        ("seeds_3", CASES["moved and scaled"][0]),
+        ("uni_pc", CASES["moved and scaled"][0]),
     ],
 )
 def test_other_samplers(tiny, sampler, graph):

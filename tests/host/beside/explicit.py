@@ -18,6 +18,12 @@ from p2p.p2p_core import naive
 _STATE = "explicit_maps"  # in the options of a model call: (edits or None of every chunk, tokens of the text)
 
 
+def start_of_step(options) -> torch.Tensor:
+    """(1,): the noise level at which the step of a model call starts."""
+    levels, level = options["sample_sigmas"][:-1], options["sigmas"][0]
+    return levels[levels >= level * (1 - 1e-3)][-1:]
+
+
 def edited_chunks(options: dict) -> list[bool]:
     """Which chunks of the model call carry an edited prompt, inside a run with explicit maps."""
     return [edits is not None for edits in options[_STATE][0]]
@@ -56,7 +62,7 @@ def with_explicit_edits(model, controller, positive: list, kernel: Callable | No
     def override(function, q, k, v, heads, *args, **named):
         options = named["transformer_options"]
         edits_of_chunks, text_tokens = options[_STATE]
-        (progress,) = set(progress_of(sampling, options["sigmas"][:1]))
+        (progress,) = progress_of(sampling, start_of_step(options))
         if kernel is not None:
             q, k, v = kernel(q, k, v)
         if k.shape[1] == text_tokens:
