@@ -50,8 +50,8 @@ class P2PLocalBlend(io.ComfyNode):
                 ),
                 fraction(
                     "threshold",
-                    0.3,
-                    "How clearly a place must belong to the words. Higher changes less. See threshold_rule.",
+                    0.5,
+                    "How clearly a place must belong to the words. Higher changes less. The published code uses 0.3.",
                 ),
                 io.Combo.Input(
                     "threshold_rule",
