@@ -141,9 +141,8 @@ class Blending:
         """
         if self._masks is None:
             return
-        places = self._masks.any(
-            dim=(2, 3, 4)
-        ).tolist()  # (groups, targets); the one wait for the device, after the run
+        # The one wait for the device, after the run.
+        places = self._masks.any(dim=(2, 3, 4)).tolist()  # (groups, targets)
         for blend, found in zip(self._blends, zip(*places, strict=True), strict=True):
             if blend is None or all(found):
                 continue
