@@ -1,18 +1,28 @@
 """What the published implementations get wrong with prompts, each by its row in the list of known pitfalls.
 
-The rows about tokens and words are here: equal word counts (1), the mapper after a word of another token count (2),
-padding of a shorter target (3), words that are not found (4), whole numbers as windows (6), reweighting several words
-(10), and chunks, embeddings and weights (16).
+The rows about tokens, words and masks are here: equal word counts (1), the mapper after a word of another token count
+(2), padding of a shorter target (3), words that are not found (4), empty maps (5), whole numbers as windows (6),
+reweighting several words (10), transposed masks (11), undefined names (12), devices (13), and chunks, embeddings and
+weights (16). ``tests/test_pitfalls_table.py`` has the list.
 """
+
+import itertools
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from core_tokenizers import ToyTokenizer, embedding
+from p2p.p2p_core import attention, operators
 from p2p.p2p_core.alignment import align
-from p2p.p2p_core.edit import replace, reweight
+from p2p.p2p_core.edit import move, refine, replace, reweight
 from p2p.p2p_core.errors import P2PError
+from p2p.p2p_core.local_blend import LocalBlend, blend_mask, blended
 from p2p.p2p_core.operators import token_operators
+from p2p.p2p_core.placement import Placement
+from p2p.p2p_core.self_maps import SelfMapSums, mean_self_map
 from p2p.p2p_core.windows import Window, paper_window
+from p2p.p2p_core.word_maps import MapSums, indicator, word_maps
 
 TOKENIZER = ToyTokenizer()
 ALWAYS = Window(0, 1)
@@ -33,7 +43,7 @@ def inherited_words(alignment, source, target):
     ]
 
 
-def test_row_1_replace_takes_any_word_counts():
+def test_pitfall_01_replace_takes_any_word_counts():
     source, target = TOKENIZER.read("a cat"), TOKENIZER.read("a big fluffy dog on the grass")
     edit = replace(source, target, ALWAYS, None)
     words = dict(inherited_words(edit.alignment, source, target))
@@ -48,7 +58,7 @@ def test_row_1_replace_takes_any_word_counts():
     }
 
 
-def test_row_1_replace_takes_fewer_words():
+def test_pitfall_01_replace_takes_fewer_words():
     source, target = TOKENIZER.read("a big fluffy dog on the grass"), TOKENIZER.read("a cat")
     edit = replace(source, target, ALWAYS, None)
     assert dict(inherited_words(edit.alignment, source, target)) == {"a": {"a"}, "cat": {"big", "fluffy", "dog"}}
@@ -57,7 +67,7 @@ def test_row_1_replace_takes_fewer_words():
 @pytest.mark.parametrize(
     ("old", "new"), [("burger", "cheeseburger-lasagne"), ("hippopotamus", "cat"), ("cat", "hippopotamus")]
 )
-def test_row_2_what_follows_a_word_of_another_token_count_stays_aligned(old, new):
+def test_pitfall_02_what_follows_a_word_of_another_token_count_stays_aligned(old, new):
     source, target = TOKENIZER.read(f"a {old} at night"), TOKENIZER.read(f"a {new} at night")
     assert len(source.find(old)) != len(target.find(new))
     alignment = align(source, target)
@@ -69,7 +79,7 @@ def test_row_2_what_follows_a_word_of_another_token_count_stays_aligned(old, new
     assert (alignment.mapper[:, -10:].sum(dim=0) == 1).all()  # the last columns have their mass
 
 
-def test_row_3_a_shorter_target_never_wires_removed_words_to_padding():
+def test_pitfall_03_a_shorter_target_never_wires_removed_words_to_padding():
     source, target = TOKENIZER.read("a man with a red hat and a dog"), TOKENIZER.read("a man and a dog")
     alignment = align(source, target)
     for position in target.positions_of("padding", range(1)):
@@ -77,7 +87,7 @@ def test_row_3_a_shorter_target_never_wires_removed_words_to_padding():
         assert read == {"padding"}
 
 
-class TestRow4:
+class TestPitfall04:
     """Words with punctuation, capitals, hyphens and double spaces are found; what is missing is never silent."""
 
     @pytest.mark.parametrize(("text", "phrase", "words"), [
@@ -99,13 +109,30 @@ class TestRow4:
             TOKENIZER.read("a cat, sitting").find("dog")
 
 
-def test_row_6_a_whole_number_is_a_window():
+def spot(height: int, width: int, y: int, x: int) -> torch.Tensor:
+    """(1, 2, height, width) maps of a word seen at one place only, and of no word to keep."""
+    maps = torch.zeros(1, 2, height, width)
+    maps[0, 0, y, x] = 1
+    return maps
+
+
+@pytest.mark.parametrize("rule", ["max", "quantile"])
+def test_pitfall_05_a_map_of_zeros_gives_an_empty_mask_and_no_nan(rule):
+    blend = LocalBlend((1,), (1,), threshold=0.3, rule=rule)
+    nothing = torch.zeros(1, 2, 4, 4)
+    mask = blend_mask(nothing, nothing, blend, (8, 8))
+    assert mask.dtype == torch.bool
+    assert not mask.any()
+    assert blended(torch.rand(2, 4, 8, 8), mask[:, None], 2).isfinite().all()
+
+
+def test_pitfall_06_a_whole_number_is_a_window():
     assert [paper_window(1, 10).contains(step / 10) for step in range(10)] == [True] * 10
     assert not paper_window(0, 10).contains(0)
     assert Window(0, 1).contains(0.5)
 
 
-def test_row_10_several_words_of_several_tokens_are_reweighted_in_one_target():
+def test_pitfall_10_several_words_of_several_tokens_are_reweighted_in_one_target():
     source = TOKENIZER.read("a fluffy hippopotamus with a cheeseburger")
     edit = reweight(reweight(replace(source, source, Window(0, 0), None), "cheeseburger", 2), "fluffy", -1)
     assert len(source.find("cheeseburger")) > 1
@@ -116,7 +143,86 @@ def test_row_10_several_words_of_several_tokens_are_reweighted_in_one_target():
     assert torch.equal(own, expected)
 
 
-class TestRow16:
+@pytest.mark.parametrize(("height", "width"), [(4, 8), (8, 4), (5, 3)])
+def test_pitfall_11_the_mask_of_a_word_lies_where_the_word_is(height, width):
+    """In portrait and landscape: a place near one corner, and no other."""
+    y, x = height - 1, 0
+    blend = LocalBlend((1,), (1,), threshold=0.5)
+    mask = blend_mask(spot(height, width, y, x), spot(height, width, y, x), blend, (2 * height, 2 * width))[0, 0]
+    expected = torch.zeros(2 * height, 2 * width, dtype=torch.bool)
+    expected[2 * (y - 1) :, : 2 * (x + 2)] = True  # the place and its neighbours
+    assert torch.equal(mask, expected)
+
+
+@pytest.mark.parametrize("rule", ["max", "quantile"])
+@pytest.mark.parametrize("mode", [None, "union", "intersection", "instead"])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_pitfall_12_every_branch_of_the_blend_runs(rule, mode, keeps):
+    """No name in it is undefined or comes from outside."""
+    drawn = None if mode is None else torch.ones(1, 4, 6)
+    kept = (2,) if keeps else ()
+    blend = LocalBlend((1,), (1,), kept, kept, rule=rule, mask=drawn, mask_mode=mode or "union")
+    maps = torch.rand(2, 2, 4, 6, generator=torch.Generator().manual_seed(0))
+    mask = blend_mask(maps, maps.flip(0), blend, (8, 12))
+    latents = torch.rand(4, 4, 8, 12)
+    tied = blended(latents, mask[:, None], 2)
+    assert torch.equal(tied[::2], latents[::2])
+    assert torch.equal(tied[1::2], torch.where(mask, latents[1::2], latents[::2]))
+
+
+HEADS, GRID = 2, (4, 6)
+EVERY_EDIT = {
+    "replace": lambda a, b: replace(a, b, Window(0, 0.5), ALWAYS),
+    "two terms": lambda a, b: replace(a, b, ALWAYS, None, (("hippopotamus", Window(0.5, 1)),)),
+    "refine": lambda a, b: refine(a, b, ALWAYS, ALWAYS, self_mode="mutual"),
+    "reweight": lambda a, b: reweight(refine(a, b, ALWAYS, None), "hippopotamus", -2),
+    "move": lambda a, b: move(replace(a, b, ALWAYS, None), "hippopotamus", Placement(0.25, -0.1, 2)),
+}
+
+
+@pytest.mark.parametrize("make", EVERY_EDIT.values(), ids=EVERY_EDIT)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_pitfall_13_the_core_runs_on_any_device(make, dtype):
+    """On ``meta``, which refuses both to mix with other devices and to tell its values."""
+    edit = make(TOKENIZER.read("a cat on grass"), TOKENIZER.read("a hippopotamus on grass"))
+
+    def there(*shape):
+        return torch.empty(*shape, dtype=dtype, device="meta")
+
+    q, text = there(4, GRID[0] * GRID[1], 8), there(4, 77, 8)
+    words = indicator([((1,),), ((1, 2),)], (77, 77), 77).to(q)
+    sums, self_sums = MapSums(), SelfMapSums()
+    for step, progress in enumerate((0.0, 0.4, 0.9)):
+        found = [token_operators(edit, progress)]
+        placed = [operator and operator.to("meta", dtype) for operator in found]
+        edited = attention.edited_cross_attention(_attend, q, text, text, placed, GRID, HEADS)
+        looked = attention.edit_self_attention(q, q, q, placed, ("coarse", "medium", "all"))
+        maps = word_maps(q, text, words, placed, HEADS, GRID)
+        sums.add(step, "site", maps, GRID, (8, 12))
+        self_sums.add(step, "site", mean_self_map(q, q, HEADS), GRID)
+        for tensor in (edited, *looked, maps):
+            assert (tensor.device.type, tensor.dtype) == ("meta", dtype)
+    drawn = torch.ones(1, 4, 6)
+    seen = sums.mean()[0][:, :2]
+    for blend in (LocalBlend((1,), (1,)), LocalBlend((1,), (1,), mask=drawn), LocalBlend((1,), (1,), rule="quantile")):
+        mask = blend_mask(seen[:2], seen[2:], blend, (8, 12))
+        assert blended(there(4, 4, 8, 12), mask[:, None], 2).device.type == "meta"
+    assert self_sums.mean().device.type == "meta"
+
+
+def _attend(q, k, v):
+    folded = (tensor.unflatten(2, (HEADS, -1)).transpose(1, 2) for tensor in (q, k, v))
+    return torch.nn.functional.scaled_dot_product_attention(*folded).transpose(1, 2).flatten(2)
+
+
+def test_pitfall_13_no_device_is_named_in_the_code():
+    pack = Path(operators.__file__).parent.parent
+    code = itertools.chain((pack / "p2p_core").rglob("*.py"), (pack / "nodes").rglob("*.py"))
+    named = [path.name for path in code if re.search(r"[\"'.]cuda\b", path.read_text(encoding="utf-8"))]
+    assert not named
+
+
+class TestPitfall16:
     def test_prompts_of_several_chunks(self):
         start = "a photo of a cat , " * 14
         source, target = TOKENIZER.read(start + "and a red burger"), TOKENIZER.read(start + "and a blue burger")
