@@ -78,6 +78,7 @@ KINDS = [
         ("P2PAttentionMaps", "attention", "a model", attrgetter("model"), "of the kind ModelPatcher", "connect the a"),
         ("P2PAttentionMaps", "image", "a latent", attrgetter("latent"), "of the kind dict", "connect an IMAGE"),
         ("P2PAttentionMaps", "image", "a mask", torch.ones(1, 64, 64), "a tensor of shape", "connect an IMAGE"),
+        ("P2PAttentionMaps", "latent", "a picture", torch.rand(1, 64, 64, 3), "a tensor of shape", "connect a LATENT"),
         ("P2PSaveAttention", "latent", "a picture", torch.rand(1, 64, 64, 3), "a tensor of shape", "connect a LATENT"),
         ("P2PSaveAttention", "attention", "a controller", attrgetter("controller"), "of the kind Edi", "connect the"),
     )
@@ -183,6 +184,8 @@ OBJECTS = [
           ("The attention store is empty", "Connect the model output of P2P Attention Store")),
     Wrong("too many pictures", "P2PAttentionMaps", {"image": torch.rand(3, 64, 64, 3)},
           ("of a batch of 1, but image has 3 pictures", "connect the whole decoded batch")),
+    Wrong("the latent of another run", "P2PAttentionMaps", {"latent": _latent(1, 4, 8, 8)},
+          ("The maps are of another run than the latent", "Change the seed")),
     Wrong("a step that was not kept", "P2PAttentionMaps", {"step": 4}, ("Step 4 was not kept", "set step to -1")),
     Wrong("refining without self maps", "P2PAttentionMaps", {"refine": 2}, ("self-attention", "Attention Store")),
 ]  # fmt: skip
