@@ -143,7 +143,10 @@ def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: boo
         return 1
     rows = groups[0].rows
     if any(group.rows != rows for group in groups):
-        raise P2PError("Conditionings of P2P Apply nodes with different numbers of targets cannot be combined.")
+        raise P2PError(
+            "Conditionings of P2P Apply nodes with different numbers of targets cannot be combined: give each the same "
+            "number, or make one controller of them with P2P Combine Targets."
+        )
     if noise.shape[0] % rows:
         raise P2PError(
             f"The latent has {noise.shape[0]} rows, but every group needs {rows} (a source and its targets): connect "
