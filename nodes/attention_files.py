@@ -11,7 +11,7 @@ from ._host.versions import schema
 from .checks import checked, problem
 from .types import AttentionType
 
-PACK_VERSION = "0.2.0"
+PACK_VERSION = "0.3.0"
 SUFFIX = ".attention.safetensors"
 
 
