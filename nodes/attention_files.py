@@ -21,6 +21,7 @@ class P2PSaveAttention(io.ComfyNode):
         return schema(
             node_id="P2PSaveAttention",
             display_name="P2P Save Attention",
+            search_aliases=["save maps", "export attention", "keep attention"],
             description="Saves what P2P Attention Store recorded, with its words, to look at it again later.",
             is_output_node=True,
             inputs=[
@@ -55,6 +56,7 @@ class P2PLoadAttention(io.ComfyNode):
         return schema(
             node_id="P2PLoadAttention",
             display_name="P2P Load Attention",
+            search_aliases=["load maps", "import attention", "open attention"],
             description="Loads attention that P2P Save Attention saved, for P2P Attention Maps.",
             inputs=[
                 io.Combo.Input(

@@ -21,7 +21,8 @@ class P2PAttentionMaps(io.ComfyNode):
     def define_schema(cls):
         return schema(
             node_id="P2PAttentionMaps",
-            display_name="P2P Attention Maps",
+            display_name="P2P Attention Maps (Heat Maps)",
+            search_aliases=["daam", "heatmap", "attention viewer", "word mask", "before and after"],
             description="Shows what each word looks at, as heat maps over the pictures, and makes a mask of each word.",
             inputs=[
                 AttentionType.Input("attention", tooltip="From P2P Attention Store or P2P Load Attention."),

@@ -56,7 +56,8 @@ def refuse_wrong(node, inputs: Mapping[str, object]) -> None:
         should = _asked_for(wanted, inputs[wanted.id])
         if should is not None:
             got = _described(inputs[wanted.id])
-            raise P2PError(f"The input {wanted.id} of {schema.display_name} is {got}: {should}.")
+            short_name = schema.display_name.partition(" (")[0]
+            raise P2PError(f"The input {wanted.id} of {short_name} is {got}: {should}.")
 
 
 def window(start_name: str, start: float | None, end_name: str, end: float | None) -> Window | None:

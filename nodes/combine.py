@@ -15,6 +15,7 @@ class P2PCombine(io.ComfyNode):
         return schema(
             node_id="P2PCombine",
             display_name="P2P Combine Targets",
+            search_aliases=["several targets", "batch of edits", "compare edits", "variations"],
             description="Joins two edits of the same source. Both edited pictures are made in one run beside one "
             "source. Chain several of these for more targets.",
             inputs=[

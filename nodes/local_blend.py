@@ -23,7 +23,8 @@ class P2PLocalBlend(io.ComfyNode):
     def define_schema(cls):
         return schema(
             node_id="P2PLocalBlend",
-            display_name="P2P Local Blend",
+            display_name="P2P Local Blend (Word Mask)",
+            search_aliases=["local edit", "word mask", "keep background", "mask by words"],
             description="Lets the edited picture differ only where chosen words are; everywhere else it stays the "
             "source's, pixel by pixel of the latent.",
             inputs=[

@@ -12,6 +12,7 @@ class P2PMiniSDXL(io.ComfyNode):
         return schema(
             node_id="P2PMiniSDXL",
             display_name="P2P Mini SDXL",
+            search_aliases=["tiny model", "test model", "demo model", "embedded model", "load checkpoint"],
             description="A tiny SDXL that ships with the pack: 128×128 pictures in seconds, even without a GPU. It "
             "knows prompts like 'a red car on grass' (see the help page for its words).",
             inputs=[

@@ -21,7 +21,8 @@ class P2PMoveController(io.ComfyNode):
     def define_schema(cls):
         return schema(
             node_id="P2PMoveController",
-            display_name="P2P Move a Word",
+            display_name="P2P Move a Word (Shift, Resize)",
+            search_aliases=["shift word", "resize word", "move object", "reposition", "layout"],
             description="Shifts or resizes what a word draws by moving the word's attention. Connect one prompt alone, "
             "or a controller to add this to another edit (lower its cross_end and self_end, which hold the layout).",
             inputs=[

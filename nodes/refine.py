@@ -14,6 +14,7 @@ class P2PRefineController(io.ComfyNode):
         return schema(
             node_id="P2PRefineController",
             display_name="P2P Refine (Add Words)",
+            search_aliases=["add words", "add object", "refinement", "change style", "insert word"],
             description="Says how the target picture follows the source: words that both prompts share keep their "
             "attention, and new or changed words find their own. For added phrases (a castle, a castle by a river) and "
             "for styles.",

@@ -14,6 +14,7 @@ class P2PReplaceController(io.ComfyNode):
         return schema(
             node_id="P2PReplaceController",
             display_name="P2P Replace (Word Swap)",
+            search_aliases=["swap", "replace word", "exchange word", "change object", "object swap"],
             description="Says how the target picture follows the source: words that both prompts share keep their "
             "attention, and a swapped word (cat to dog) takes the place and shape of the word it replaces.",
             inputs=following_inputs(),

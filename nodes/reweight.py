@@ -19,6 +19,7 @@ class P2PReweightController(io.ComfyNode):
         return schema(
             node_id="P2PReweightController",
             display_name="P2P Reweight (Fader)",
+            search_aliases=["fader", "emphasis", "word weight", "prompt weight", "equalizer", "strengthen word"],
             description="Makes words of the prompt stronger or weaker without changing the rest of the picture. "
             "Connect a controller to add this to another edit, or one prompt alone.",
             inputs=[
@@ -28,8 +29,8 @@ class P2PReweightController(io.ComfyNode):
                     multiline=True,
                     placeholder="night: 1.6\nred car: -1 @ 0.2-0.8",
                     tooltip="One word or phrase per line with its factor: 1 changes nothing, 2 doubles the attention, "
-                    "0 removes it, below 0 turns it around. 'night: 2 @ 0-0.5' does it in that part of sampling only. "
-                    "'dog#2' is the second dog.",
+                    "0 removes it, below 0 turns it around. An at sign and a window after the factor (0-0.5) limit it "
+                    "to that part of sampling. 'dog#2' is the second dog.",
                 ),
                 *chained_inputs(),
             ],

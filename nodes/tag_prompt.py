@@ -13,6 +13,7 @@ class P2PTagPrompt(io.ComfyNode):
         return schema(
             node_id="P2PTagPrompt",
             display_name="P2P Tag Prompt",
+            search_aliases=["tag words", "label words", "any text encoder", "prompt weighting"],
             description="Tells Prompt-to-Prompt which words stand in a conditioning that another text encoder made "
             "(CLIPTextEncodeSDXL, weighting or prompt-editing packs). The conditioning itself is not changed.",
             inputs=[

@@ -36,7 +36,8 @@ class P2PTextEncode(io.ComfyNode):
     def define_schema(cls):
         return schema(
             node_id="P2PTextEncode",
-            display_name="P2P Text Encode",
+            display_name="P2P Text Encode (Prompt-to-Prompt)",
+            search_aliases=["prompt encoder", "source prompt", "target prompt", "words"],
             description="Encodes a prompt like CLIP Text Encode and remembers which tokens belong to which word, so "
             "that Prompt-to-Prompt can find them. Use one for the source prompt and one for each edited prompt.",
             inputs=[

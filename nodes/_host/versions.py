@@ -12,9 +12,10 @@ SEARCH_ALIASES = ["prompt to prompt", "p2p", "prompt2prompt", "cross attention c
 def schema(**fields) -> io.Schema:
     """``io.Schema`` of this pack's nodes without the fields this host does not know.
 
+    A node's ``search_aliases`` are added to those of all nodes.
     ``search_aliases`` came with ComfyUI 0.11.0 (January 2026); before, an unknown field is a TypeError.
     """
-    fields.setdefault("search_aliases", SEARCH_ALIASES)
+    fields["search_aliases"] = [*SEARCH_ALIASES, *fields.get("search_aliases", [])]
     known = {field.name for field in dataclasses.fields(io.Schema)}
     return io.Schema(category="prompt-to-prompt", **{name: value for name, value in fields.items() if name in known})
 
