@@ -16,7 +16,8 @@ class P2PApply(io.ComfyNode):
     def define_schema(cls):
         return schema(
             node_id="P2PApply",
-            display_name="P2P Apply",
+            display_name="P2P Apply (Cross-Attention Control)",
+            search_aliases=["apply edit", "sample edit", "source and target"],
             description="Connect its four outputs to any sampler. The result is a batch: for each picture of the "
             "latent first the source, then the edited picture, from the same noise.",
             inputs=[

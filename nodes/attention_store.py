@@ -19,6 +19,7 @@ class P2PAttentionStore(io.ComfyNode):
         return schema(
             node_id="P2PAttentionStore",
             display_name="P2P Attention Store",
+            search_aliases=["record attention", "daam", "heat map", "attention map", "cross attention map"],
             description="Records where in the picture each word has its attention, in any run with or without an edit. "
             "Connect the model to the sampler, and the attention to P2P Attention Maps.",
             not_idempotent=True,  # two stores with the same settings are two stores
