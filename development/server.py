@@ -23,13 +23,14 @@ LOG_LINES = 30
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How the server is started. ``folder`` holds everything it writes."""
+    """How the server is started. ``folder`` holds everything it writes; ``front_end`` is of another release."""
 
     folder: Path
     cpu: bool = False
     port: int | None = None
     output: Path | None = None
     checkpoint: Path | None = None
+    front_end: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def command_line(host: Host, options: ServerOptions, port: int) -> list[str]:
         command += ["--output-directory", str(options.output)]
     if options.checkpoint:
         command += ["--extra-model-paths-config", str(_write_model_paths(folder, options.checkpoint))]
+    if options.front_end:
+        command += ["--front-end-root", str(options.front_end)]
     if options.cpu:
         command += ["--cpu", "--use-pytorch-cross-attention"]
     return command

@@ -1,0 +1,205 @@
+"""What the tests do with a page of the real front end. The page is Playwright's (sync API), so everything else is too.
+
+A test in tests/browser gets these fixtures (conftest.py):
+
+    host        BrowserHost (host.py): url, folder, json(), file(), run(prompt), latents(outputs), pictures(outputs), …
+    renderer    "classic" or "vue": a test with it, or with ``page``, runs once in each
+    page        the open front end with an empty canvas; the same page is used by one test after the other
+    fresh_page  as ``page``, but a page of its own, just opened
+    complaints  what the page complains about; a test fails when anything is there at its end, except what matches a
+                pattern it named with complaints.expect("pattern")
+
+    def test_something(page, host):
+        ui.load(page, ui.template("word_swap_mini"))
+        ui.set_widget(page, "KSampler", "steps", 2)
+        outputs = ui.run(page, host)
+        ui.screenshot(page, "word_swap_after_run")       # output/browser/word_swap_after_run-classic.png
+"""
+
+import json
+from pathlib import Path
+
+from p2p.development import paths
+from p2p.tests.browser.host import BrowserHost
+from p2p.tests.template_files import FOLDER, read_json
+from playwright.sync_api import Page
+
+RENDERERS = ("classic", "vue")
+SETTINGS = {  # of a user who has been here before and has seen all that is shown once
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Minimap.Visible": False,
+    "Comfy.Locale": "en",
+    "Comfy.Workflow.ShowMissingNodesWarning": True,
+    "Comfy.Workflow.ShowMissingModelsWarning": True,
+}
+VUE = "Comfy.VueNodes.Enabled"
+SCREENSHOTS = paths.RESULTS / "browser"
+READY = "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types.KSampler)"
+DIALOGS = ".p-dialog, [role=dialog], [role=alertdialog], .p-toast-message"
+EMPTY = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}}
+EMPTY |= {"version": 0.4}
+
+
+def open_app(page: Page, host: BrowserHost, renderer: str, **settings: object) -> None:
+    """Load the front end in a renderer, with an empty canvas."""
+    host.settings(**{**SETTINGS, VUE: renderer == "vue", **settings})
+    page.goto(host.url, wait_until="domcontentloaded")
+    page.wait_for_function(READY)
+    page.wait_for_function("() => !document.querySelector('#comfyui-loading, .p-blockui, .p-progressspinner')")
+    clear(page)
+
+
+def clear(page: Page) -> None:
+    """Bring an open page back to an empty canvas: no dialog, nothing selected, no other workflow."""
+    page.mouse.move(1, 1)
+    page.evaluate("document.activeElement?.blur()")
+    for _ in dialogs(page):
+        page.keyboard.press("Escape")
+    load(page, EMPTY)
+
+
+def renderer_of(page: Page) -> str:
+    return "vue" if page.evaluate(f"app.extensionManager.setting.get('{VUE}') === true") else "classic"
+
+
+def set_renderer(page: Page, renderer: str) -> None:
+    """Change the renderer of an open page, as the setting does."""
+    page.evaluate(f"value => app.extensionManager.setting.set('{VUE}', value)", renderer == "vue")
+    settle(page)
+
+
+def template(name: str) -> dict:
+    """Return a template of example_workflows."""
+    return read_json(FOLDER / f"{name}.json")
+
+
+def load(page: Page, workflow: dict) -> None:
+    """Open a workflow as the front end opens any, and wait until it is drawn."""
+    page.evaluate("workflow => app.loadGraphData(workflow, true, true)", workflow)
+    settle(page)
+
+
+def settle(page: Page, frames: int = 4) -> None:
+    """Wait for some frames: what follows a change of the graph is done in the next ones."""
+    page.evaluate(
+        """async (frames) => {
+          for (let i = 0; i < frames; i++) await new Promise((done) => requestAnimationFrame(done));
+          await new Promise((done) => setTimeout(done, 50));
+        }""",
+        frames,
+    )
+
+
+def fit(page: Page) -> None:
+    """Show the whole graph."""
+    page.evaluate("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+    page.wait_for_timeout(600)  # the view moves there slowly
+    settle(page)
+
+
+def node_ids(page: Page, kind: str) -> list[int]:
+    """Return the ids of the root graph's nodes of a class."""
+    return page.evaluate("kind => app.graph.nodes.filter((n) => n.type === kind).map((n) => n.id)", kind)
+
+
+def widget(page: Page, kind: str, name: str) -> object:
+    """Return a widget's value of the first node of a class."""
+    return page.evaluate(
+        "([kind, name]) => app.graph.nodes.find((n) => n.type === kind).widgets.find((w) => w.name === name).value",
+        [kind, name],
+    )
+
+
+def set_widget(page: Page, kind: str, name: str, value: object) -> None:
+    """Set a widget of every node of a class."""
+    page.evaluate(
+        """([kind, name, value]) => {
+          for (const node of app.graph.nodes.filter((n) => n.type === kind)) {
+            const widget = node.widgets.find((w) => w.name === name);
+            widget.value = value;
+            widget.callback?.(value);
+          }
+        }""",
+        [kind, name, value],
+    )
+    settle(page, 1)
+
+
+def add_node(page: Page, kind: str, position: tuple[int, int] = (100, 100)) -> int:
+    """Put a node on the canvas and return its id."""
+    identity = page.evaluate(
+        """([kind, pos]) => {
+          const node = LiteGraph.createNode(kind);
+          node.pos = pos;
+          app.graph.add(node);
+          return node.id;
+        }""",
+        [kind, list(position)],
+    )
+    settle(page)
+    return identity
+
+
+def save_latents(page: Page) -> None:
+    """Put a SaveLatent on the canvas for everything that is decoded."""
+    page.evaluate(
+        """() => {
+          const decoders = app.graph.nodes.filter((n) => n.type === 'VAEDecode').sort((a, b) => a.id - b.id);
+          for (const decoder of decoders) {
+            const link = app.graph.links.get?.(decoder.inputs[0].link) ?? app.graph.links[decoder.inputs[0].link];
+            const saver = LiteGraph.createNode('SaveLatent');
+            app.graph.add(saver);
+            app.graph.getNodeById(link.origin_id).connect(link.origin_slot, saver, 0);
+          }
+        }"""
+    )
+
+
+def run(page: Page, host: BrowserHost) -> dict:
+    """Queue the canvas as the button Run does, wait for the end, and return the outputs by node id."""
+    answer = page.evaluate(
+        """async () => {
+          let heard;
+          const identity = new Promise((done) => { heard = ({detail}) => done(detail.prompt_id); });
+          app.api.addEventListener('execution_start', heard);
+          if (!(await app.queuePrompt(0, 1))) return {refused: app.lastNodeErrors ?? 'the server refused the graph'};
+          const found = await identity;
+          app.api.removeEventListener('execution_start', heard);
+          return {identity: found};
+        }"""
+    )
+    assert "identity" in answer, json.dumps(answer)
+    outputs = host.outputs(answer["identity"])
+    settle(page)
+    return outputs
+
+
+def prompt(page: Page) -> dict:
+    """Return the canvas in API format, as it would be queued now."""
+    return page.evaluate("async () => (await app.graphToPrompt()).output")
+
+
+def workflow(page: Page) -> dict:
+    """Return the canvas as the front end saves it in files and pictures."""
+    return page.evaluate("async () => JSON.parse(JSON.stringify((await app.graphToPrompt()).workflow))")
+
+
+def dialogs(page: Page) -> list[str]:
+    """Return the texts of the dialogs and notices that are open."""
+    return page.evaluate(
+        "(choice) => [...document.querySelectorAll(choice)].filter((e) => e.checkVisibility()).map((e) => e.innerText)",
+        DIALOGS,
+    )
+
+
+def missing_nodes(page: Page) -> list[str]:
+    """Return the types of nodes on the canvas that the front end does not know."""
+    return page.evaluate("app.graph.nodes.filter((n) => n.has_errors || n.last_serialization).map((n) => n.type)")
+
+
+def screenshot(page: Page, name: str) -> Path:
+    """Keep a picture of the page in output/browser, beside that of the other renderer."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    path = SCREENSHOTS / f"{name}-{renderer_of(page)}.png"
+    page.screenshot(path=path)
+    return path
