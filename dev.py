@@ -2,7 +2,9 @@
 """One command for everything: make the environment and a real ComfyUI, then show, test or serve this pack.
 
     python3 dev.py demo     edits pictures with Prompt-to-Prompt and leaves sheets and figures in output/demo
-    python3 dev.py test     lint, types and tests; "dev.py test -- -k name" hands further arguments to pytest
+    python3 dev.py test     lint, types and tests; "dev.py test -- -k name" hands further arguments to pytest.
+                            Tests in the browser use a Chromium, Chrome or Edge that is there (or the program that
+                            the variable P2P_BROWSER names), and leave pictures of the page in output/browser
     python3 dev.py serve    ComfyUI in the browser, with this pack and its example workflows
 
 Only the standard library is used here, and only syntax that old versions of Python can read, so that they can say

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from . import paths
+from . import javascript, paths
 from .device import use_cpu
 from .errors import UserError
 from .host import Host, ensure_host
+from .javascript import Command
 from .ports import choose_port
 from .server import Server, ServerOptions, end_of, running_server
 from .setup_failures import explain_os_error
@@ -75,20 +76,32 @@ def serve(options: Namespace) -> int:
 
 
 def test(options: Namespace) -> int:
-    """Run linter, type checker and tests; with arguments for pytest only pytest."""
+    """Run linters, type checker and tests of both languages; with arguments for pytest only pytest."""
     host = ensure_host(options.comfyui)
-    failed = []
-    if not options.pytest_arguments:
-        pyright = ["-m", "pyright", "--pythonpath", str(host.python), "p2p_core"]
-        checks = {"ruff": ["-m", "ruff", "check", "."], "pyright": pyright}
-        failed = [name for name, check in checks.items() if _check(host, name, check)]
+    failed = [] if options.pytest_arguments else [name for name, check in _checks(host) if _fails(name, check)]
     code = run_inside(host, ["pytest", *options.pytest_arguments], P2P_COMFYUI=str(host.folder))
     return code or (1 if failed else 0)
 
 
-def _check(host: Host, name: str, arguments: list[str]) -> bool:
-    """Run a check and tell whether it failed; say so where it is seen."""
-    failed = _wait_for([str(host.python), *arguments], os.environ.copy()) != 0
+def _checks(host: Host) -> Iterable[tuple[str, Callable[[], Command]]]:
+    """Return the checks before the tests: name, and what makes the command."""
+    python = str(host.python)
+    return (
+        ("ruff", lambda: Command([python, "-m", "ruff", "check", "."])),
+        ("pyright", lambda: Command([python, "-m", "pyright", "--pythonpath", python, "p2p_core"])),
+        ("eslint", lambda: javascript.eslint(host.python)),
+        ("node --test", lambda: javascript.unit_tests(host.python)),
+    )
+
+
+def _fails(name: str, check: Callable[[], Command]) -> bool:
+    """Run a check and tell whether it failed; say so where it is seen. One that cannot be run has failed."""
+    try:
+        command = check()
+        failed = _wait_for(command.arguments, {**os.environ, **command.variables}) != 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        failed = True
     print(f"{name}: {'FAILED' if failed else 'passed'}", flush=True)
     return failed
 

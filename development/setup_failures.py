@@ -19,6 +19,12 @@ NO_NETWORK = (
     "CERTIFICATE_VERIFY_FAILED",
     "Tunnel connection failed",
     "Cannot connect to proxy",
+    "ENOTFOUND",  # these are npm's
+    "EAI_AGAIN",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 )
 NOT_PUBLISHED = "No matching distribution found for"
 

@@ -3,7 +3,7 @@
 import pytest
 from p2p.tests.browser import ui
 from p2p.tests.browser.host import with_inputs, with_saved_latents
-from p2p.tests.template_files import API_WORKFLOWS, FOLDER, TEMPLATES, read_json
+from p2p.tests.template_files import FOLDER, TEMPLATES, read_json
 
 SMALL = {"KSampler": {"steps": 4}, "EmptyLatentImage": {"batch_size": 1}}
 RUNNABLE = [path for path in TEMPLATES if "P2PMiniSDXL" in path.read_text(encoding="utf-8")]
