@@ -19,7 +19,7 @@ _TOKEN_TABLE = "text_model.embeddings.token_embedding.weight"
 
 def load(precision: str = "auto", weights: Path = WEIGHTS):
     """(ModelPatcher, CLIP, VAE). ``precision``: auto, fp32 or fp16, for the denoiser."""
-    return assemble(load_file(weights), _dtype(precision))
+    return assemble(load_file(weights), inference_dtype(precision))
 
 
 def assemble(state: dict[str, torch.Tensor], dtype: torch.dtype):
@@ -27,7 +27,7 @@ def assemble(state: dict[str, torch.Tensor], dtype: torch.dtype):
     return _model(_part(state, "denoiser."), dtype), _clip(state), _vae(state)
 
 
-def _dtype(precision: str) -> torch.dtype:
+def inference_dtype(precision: str) -> torch.dtype:
     if precision == "auto":
         return torch.float16 if management.should_use_fp16(management.get_torch_device()) else torch.float32
     return {"fp32": torch.float32, "fp16": torch.float16}[precision]

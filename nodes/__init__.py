@@ -9,6 +9,7 @@ from . import (
     attention_store,
     combine,
     local_blend,
+    mini_extras,
     mini_sdxl,
     move,
     refine,
@@ -32,6 +33,7 @@ _MODULES = (
     attention_maps,
     attention_files,
     mini_sdxl,
+    mini_extras,
 )
 
 

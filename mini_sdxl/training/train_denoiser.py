@@ -47,6 +47,15 @@ def new_networks(vocabulary: list[int], device: torch.device) -> Networks:
     return Networks(base.to(device), clip.to(device))
 
 
+def trained_networks(weights: Path, vocabulary: list[int], device: torch.device) -> Networks:
+    """The networks of a written file, which are not trained any further."""
+    networks = new_networks(vocabulary, device)
+    initialise_from(weights, networks.modules(), vocabulary)
+    networks.modules().requires_grad_(False)
+    networks.base.diffusion_model.to(memory_format=torch.channels_last)
+    return networks
+
+
 def plain_attention(function, q, k, v, heads, *positional, **named):
     """Attention as two matrix products: on a CPU its backward pass is much faster than the fused kernel's."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2).contiguous() for x in (q, k, v))
@@ -65,9 +74,17 @@ class Batches:
         return torch.rand(count, generator=self.generator)
 
     def next(self):
+        """Latents, token numbers (n, 2, 77) and the positions of the end tokens of a random minibatch."""
+        return self.rows(*self.choose())
+
+    def choose(self) -> tuple[str, torch.Tensor]:
+        """A shelf and the places of a minibatch on it."""
         draw = float(self.random(1))
-        shelf = self.data["shelves"]["wide" if draw < 0.05 else "tall" if draw < 0.10 else "square"]
-        index = torch.randint(len(shelf["latents"]), (BATCH,), generator=self.generator)
+        shape = "wide" if draw < 0.05 else "tall" if draw < 0.10 else "square"
+        return shape, torch.randint(len(self.data["shelves"][shape]["latents"]), (BATCH,), generator=self.generator)
+
+    def rows(self, shape: str, index: torch.Tensor):
+        shelf = self.data["shelves"][shape]
         numbers, ends = shelf["numbers"][index].clone(), shelf["ends"][index].clone()
         dropped = self.random(BATCH) < DROP_CAPTION
         numbers[dropped], ends[dropped] = self.data["empty"], self.data["empty_end"]
@@ -96,23 +113,47 @@ def conditioning(networks: Networks, batches: Batches, numbers, ends, height: in
     return context, torch.cat([pooled, embedded.to(pooled)], 1)
 
 
-def loss_of(networks: Networks, batches: Batches, step_noise: torch.Generator) -> torch.Tensor:
-    latents, numbers, ends = batches.next()
-    sigmas = networks.base.model_sampling.sigmas.to(latents.device)
-    context, vector = conditioning(networks, batches, numbers, ends, latents.shape[-2] * 8, latents.shape[-1] * 8)
-    time = torch.randint(len(sigmas), (len(latents),), generator=step_noise).to(latents.device)
+@dataclass(frozen=True)
+class Noised:
+    """Latents at random noise levels, as the denoiser reads them, and what it is to predict."""
+
+    noisy: torch.Tensor
+    noise: torch.Tensor
+    time: torch.Tensor
+    sigma: torch.Tensor
+
+    def error(self, predicted: torch.Tensor) -> torch.Tensor:
+        """The mean squared error with min-SNR-5 weights."""
+        weight = (5 * self.sigma[:, 0, 0, 0] ** 2).clamp(max=1)
+        return (weight * (predicted.float() - self.noise).square().mean((1, 2, 3))).mean()
+
+
+def noised(base, latents: torch.Tensor, time: torch.Tensor, step_noise: torch.Generator) -> Noised:
     noise = torch.randn(latents.shape, generator=step_noise).to(latents.device)
-    sigma = sigmas[time][:, None, None, None]
+    time = time.to(latents.device)
+    sigma = base.model_sampling.sigmas.to(latents.device)[time][:, None, None, None]
     noisy = (latents + sigma * noise) / (sigma**2 + 1).sqrt()
-    predicted = networks.base.diffusion_model(
-        noisy.contiguous(memory_format=torch.channels_last),
-        time.float(),
+    return Noised(noisy.contiguous(memory_format=torch.channels_last), noise, time, sigma)
+
+
+def predicted_noise(base, at: Noised, context: torch.Tensor, vector: torch.Tensor, control: dict | None = None):
+    """``control``: what a ControlNet adds."""
+    return base.diffusion_model(
+        at.noisy,
+        at.time.float(),
         context=context,
         y=vector,
+        control=control,
         transformer_options={"optimized_attention_override": plain_attention},
     )
-    weight = (5 * sigma[:, 0, 0, 0] ** 2).clamp(max=1)
-    return (weight * (predicted.float() - noise).square().mean((1, 2, 3))).mean()
+
+
+def loss_of(networks: Networks, batches: Batches, step_noise: torch.Generator) -> torch.Tensor:
+    latents, numbers, ends = batches.next()
+    context, vector = conditioning(networks, batches, numbers, ends, latents.shape[-2] * 8, latents.shape[-1] * 8)
+    levels = len(networks.base.model_sampling.sigmas)
+    at = noised(networks.base, latents, torch.randint(levels, (len(latents),), generator=step_noise), step_noise)
+    return at.error(predicted_noise(networks.base, at, context, vector))
 
 
 def rate(step: int, steps: int) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from comfy_api.latest import io
 
+CATEGORY = "prompt-to-prompt"
 SEARCH_ALIASES = ["prompt to prompt", "p2p", "prompt2prompt", "cross attention control", "attention", "edit prompt"]
 
 
@@ -16,8 +17,9 @@ def schema(**fields) -> io.Schema:
     ``search_aliases`` came with ComfyUI 0.11.0 (January 2026); before, an unknown field is a TypeError.
     """
     fields["search_aliases"] = [*SEARCH_ALIASES, *fields.get("search_aliases", [])]
+    fields.setdefault("category", CATEGORY)
     known = {field.name for field in dataclasses.fields(io.Schema)}
-    return io.Schema(category="prompt-to-prompt", **{name: value for name, value in fields.items() if name in known})
+    return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
 
 def node_input(kind, name: str, **fields):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
+from p2p.mini_sdxl.builder import load as load_mini
 from p2p.nodes.attention_files import SUFFIX
 from p2p.nodes.attention_store import P2PAttentionStore
 
@@ -35,6 +36,7 @@ class Good:
         watching, self.store = outputs(P2PAttentionStore, **self.inputs_of("P2PAttentionStore"))
         sample(watching, self.source, self.negative, self.latent, steps=1)
         self.image = torch.rand(1, 64, 64, 3)
+        self.mini_model = load_mini("fp32")[0]
 
     def run(self) -> torch.Tensor:
         return sample(*applied(self.model, self.clip, self.controller, self.latent), steps=2)
@@ -56,6 +58,7 @@ class Good:
             "P2PAttentionStore": {"model": "model"},
             "P2PAttentionMaps": {"attention": "store", "image": "image"},
             "P2PSaveAttention": {"attention": "store", "latent": "latent"},
+            "P2PMiniLora": {"model": "mini_model"},
         }
         return {**{name: getattr(self, own) for name, own in objects.get(node, {}).items()}, **_WIDGETS.get(node, {})}
 
@@ -81,6 +84,8 @@ _WIDGETS = {
     "P2PSaveAttention": {"filename_prefix": "maps"},
     "P2PLoadAttention": {"file": f"maps_00001_{SUFFIX} [output]"},
     "P2PMiniSDXL": {"precision": "fp32"},
+    "P2PMiniLora": {"strength": 1.0},
+    "P2PMiniControlNet": {"precision": "fp32"},
 }  # fmt: skip
 
 
@@ -165,6 +170,7 @@ NUMBERS = [
     _number("P2PAttentionMaps", MAPS, "refine", -1, "0", "16"),
     _number("P2PAttentionMaps", MAPS, "refine", 1.5, "0", "16"),
     _number("P2PAttentionMaps", MAPS, "step", -2, "-1", "10000"),
+    *(_number("P2PMiniLora", "P2P Mini LoRA", "strength", wrong, "-2", "2") for wrong in (NAN, 2.5, -INF)),
     Wrong("a number as text", "P2PMoveController", {"offset_x": "0.25"}, (r'offset_x .* is "0.25"', "give a number")),
     Wrong("no number at all", "P2PLocalBlend", {"threshold": None}, ("threshold .* is nothing", "give a number")),
     Wrong("a switch for a number", "P2PReplaceController", {"cross_end": True}, ("cross_end .* True", "give a number")),
@@ -184,6 +190,7 @@ CHOICES = [
     _choice("P2PAttentionMaps", MAPS, "layout", "grid, one word, blend"),
     _choice("P2PAttentionMaps", MAPS, "scale", "per word, shared"),
     _choice("P2PMiniSDXL", "P2P Mini SDXL", "precision", "auto, fp32, fp16"),
+    _choice("P2PMiniControlNet", "P2P Mini ControlNet", "precision", "auto, fp32, fp16"),
 ]
 
 

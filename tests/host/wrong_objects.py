@@ -75,6 +75,7 @@ KINDS = [
         ("P2PApply", "latent", "of no pictures", _latent(0, 4, 8, 8), "of the kind dict", "at least one picture"),
         ("P2PApply", "controller", "a prompt", attrgetter("source"), "of the kind list", "connect the c"),
         ("P2PAttentionStore", "model", "nothing", None, "nothing", "connect the MODEL"),
+        ("P2PMiniLora", "model", "nothing", None, "nothing", "connect the MODEL"),
         ("P2PAttentionMaps", "attention", "a model", attrgetter("model"), "of the kind ModelPatcher", "connect the a"),
         ("P2PAttentionMaps", "image", "a latent", attrgetter("latent"), "of the kind dict", "connect an IMAGE"),
         ("P2PAttentionMaps", "image", "a mask", torch.ones(1, 64, 64), "a tensor of shape", "connect an IMAGE"),
@@ -85,6 +86,11 @@ KINDS = [
 ]  # fmt: skip
 
 OBJECTS = [
+    *(
+        Wrong(f"the mini LoRA for {what}", "P2PMiniLora", {"model": model},
+              ("is not the one of P2P Mini SDXL", "connect that, or use Load LoRA"))
+        for what, model in (("another SDXL", attrgetter("model")), ("another kind of model", _other_model))
+    ),
     Wrong("no text encoder", "P2PTextEncode", {"clip": None}, ("The clip input is empty", "Connect one that does")),
     Wrong("no text encoder to tag with", "P2PTagPrompt", {"clip": None}, ("The clip input is empty", "Connect one")),
     Wrong("an encoder that is no CLIP", "P2PTextEncode", {"clip": lambda good: good.other_clip},
