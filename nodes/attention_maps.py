@@ -9,6 +9,7 @@ from ..p2p_core.grammar import parse_words
 from ..p2p_core.prompt import content_key
 from ._host.versions import schema
 from .attention_layouts import blend, contact_sheet, one_word, word_masks
+from .attention_viewer import Shown, viewer_ui
 from .checks import checked, problem
 from .types import AttentionType
 
@@ -23,7 +24,9 @@ class P2PAttentionMaps(io.ComfyNode):
             node_id="P2PAttentionMaps",
             display_name="P2P Attention Maps (Heat Maps)",
             search_aliases=["daam", "heatmap", "attention viewer", "word mask", "before and after"],
-            description="Shows what each word looks at, as heat maps over the pictures, and makes a mask of each word.",
+            description="Shows what each word looks at, as heat maps over the pictures, and makes a mask of each word. "
+            "After a run, point at a word in the viewer of the node.",
+            is_output_node=True,
             inputs=[
                 AttentionType.Input("attention", tooltip="From P2P Attention Store or P2P Load Attention."),
                 io.Image.Input(
@@ -126,7 +129,8 @@ class P2PAttentionMaps(io.ComfyNode):
         _refuse_another_run(record, latent)
         names = picture_labels(record)
         pictures = _pictures(image, len(names))
-        columns = word_columns(attention, parse_words(words), step, refine)
+        phrases = parse_words(words)
+        columns = word_columns(attention, phrases, step, refine)
         shared = scale == _SHARED
         masks = word_masks(columns, threshold, *pictures.shape[1:3])
         if layout == _ONE_WORD:
@@ -135,7 +139,8 @@ class P2PAttentionMaps(io.ComfyNode):
             overlay = blend(pictures, columns, opacity, shared)
         else:
             overlay = contact_sheet(pictures, names, columns, opacity, shared)
-        return io.NodeOutput(overlay, masks)
+        shown = Shown(phrases, step, refine, scale, opacity)
+        return io.NodeOutput(overlay, masks, ui=viewer_ui(attention, pictures, shown))
 
 
 def _refuse_another_run(record: AttentionRecord, latent: dict | None) -> None:

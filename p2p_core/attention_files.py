@@ -3,6 +3,9 @@
 The tensors are named ``0.maps``, ``0.self_map``, ``1.maps``, … The header (metadata key ``p2p_attention``) says what
 each is and what was asked for. A file may come from anywhere, so nothing in it is believed before it is checked, and no
 tensor is read before its shape is.
+
+``blend.0``, ``blend.1``, … are masks of the local blend. They came later: a file without them has none, and a reader
+that does not know them passes them over, so they need no other version.
 """
 
 import json
@@ -23,6 +26,7 @@ LARGEST_FILE = 2**31  # bytes
 _KEY = "p2p_attention"
 _LARGEST_HEADER = 2**24  # characters
 _LARGEST_SIDE = 1024  # of a grid
+_LARGEST_MASK = 4096  # side of a latent
 _MOST_ROWS = 4096
 _LONGEST_TEXT = 100_000  # characters
 _LARGEST_NUMBER = 1e9  # of a progress; comparing with it refuses what is not finite
@@ -59,6 +63,9 @@ def save_attention(store: AttentionStore, path: Path, pack_version: str) -> None
         tensors[f"{number}.maps"] = _own_copy(row.maps)
         if row.self_map is not None:
             tensors[f"{number}.self_map"] = _own_copy(row.self_map)
+    for number, mask in enumerate(record.blend_masks):
+        if mask is not None:
+            tensors[f"blend.{number}"] = _own_copy(mask)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         save_file(tensors, unfinished, metadata={_KEY: json.dumps(_header(store.request, record, pack_version))})
@@ -109,6 +116,7 @@ def _header(request: AttentionRequest, record: AttentionRecord, pack_version: st
             "self_maps": request.self_maps,
         },
         "progress": record.progress,
+        "blend_masks": [mask is not None for mask in record.blend_masks],
         "rows": [
             {
                 "row": row.row,
@@ -150,11 +158,11 @@ class _Tensors:
         self._file = file
         self._names = frozenset(file.keys())
 
-    def read(self, name: str, shape_is_right: Callable[[Sequence[int]], bool]) -> torch.Tensor:
+    def read(self, name: str, shape_is_right: Callable[[Sequence[int]], bool], kind: str = "F16") -> torch.Tensor:
         if name not in self._names:
             raise _BadHeader(f"the maps {name} are missing")
         part = self._file.get_slice(name)
-        if part.get_dtype() != "F16" or not shape_is_right(part.get_shape()):
+        if part.get_dtype() != kind or not shape_is_right(part.get_shape()):
             raise _BadHeader(f"the maps {name} are not of the shape that the header says")
         return self._file.get_tensor(name)
 
@@ -181,7 +189,22 @@ def _store(header: Mapping[str, Any], tensors: _Tensors) -> AttentionStore:
     if not entries or not progress or len(entries) > _MOST_ROWS:
         raise _BadHeader("it holds no maps, or too many")
     rows = tuple(_row(entry, number, len(progress), tensors) for number, entry in enumerate(entries))
-    return AttentionStore(request, AttentionRecord(rows, progress))
+    return AttentionStore(request, AttentionRecord(rows, progress, blend_masks=_blend_masks(header, tensors)))
+
+
+def _blend_masks(header: Mapping[str, Any], tensors: _Tensors) -> tuple[torch.Tensor | None, ...]:
+    """None of a file that an earlier version of this pack wrote."""
+    are_there = _field(header, "blend_masks", list) if "blend_masks" in header else []
+    if len(are_there) > _MOST_ROWS or not all(type(value) is bool for value in are_there):
+        raise _BadHeader("blend_masks does not say which rows have one")
+
+    def is_mask(shape: Sequence[int]) -> bool:
+        return len(shape) == 2 and all(1 <= side <= _LARGEST_MASK for side in shape)
+
+    return tuple(
+        tensors.read(f"blend.{number}", is_mask, "BOOL") if is_there else None
+        for number, is_there in enumerate(are_there)
+    )
 
 
 def _row(entry: Any, number: int, steps: int, tensors: _Tensors) -> RowMaps:

@@ -83,11 +83,15 @@ class AttentionRecord:
         rows: by row of the batch; a row has several where it has several prompts.
         progress: of the steps kept, ascending; the mean of the recorded steps' where they were not kept.
         latent: ``prompt.content_key`` of the latents that the run made, to know them again; "" where it is not known.
+        blend_masks: per row of the latent batch, where the local blend let the target differ at the last step: (height,
+            width) bool on the CPU, as large as the latent; None for a source, and for a target without a blend. Empty
+            where nothing was blended.
     """
 
     rows: tuple[RowMaps, ...]
     progress: tuple[float, ...]
     latent: str = ""
+    blend_masks: tuple[torch.Tensor | None, ...] = ()
 
     @property
     def row_count(self) -> int:
@@ -99,6 +103,7 @@ class AttentionRecord:
             yield row.maps
             if row.self_map is not None:
                 yield row.self_map
+        yield from (mask for mask in self.blend_masks if mask is not None)
 
 
 class AttentionStore:

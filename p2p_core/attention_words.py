@@ -9,7 +9,7 @@ from itertools import zip_longest
 import torch
 
 from .attention_refinement import refined
-from .attention_store import AttentionRecord, AttentionStore, RowMaps
+from .attention_store import AttentionRecord, AttentionStore, RowMaps, Side
 from .errors import P2PError
 from .phrases import find_phrase, split_occurrence
 
@@ -23,10 +23,13 @@ class WordMap:
     Attributes:
         label: the word, with its side where that is the negative prompt.
         attention: (grid height, grid width) float32: the probability that a place looks at the word.
+        side, prompt: of the prompt that it stands in.
     """
 
     label: str
     attention: torch.Tensor
+    side: Side = "positive"
+    prompt: str = ""
 
 
 Column = tuple[WordMap | None, ...]  # one word, or words that took each other's place: an entry per picture
@@ -155,4 +158,4 @@ def _word_map(maps: RowMaps, indices: Sequence[int], step: int, refine: int) -> 
     attention = of_word.mean(dim=0) if step == MEAN else of_word[place]
     words = " ".join(maps.words[index] for index in indices)
     label = words if maps.side == "positive" else f"{words} (negative)"
-    return WordMap(label, refined(attention, maps.self_map, refine))
+    return WordMap(label, refined(attention, maps.self_map, refine), maps.side, maps.prompt)

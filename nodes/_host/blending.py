@@ -133,6 +133,23 @@ class Blending:
         source, own = (sum(parts[1:], parts[0]) for parts in zip(*seen, strict=True))
         return blend_mask(source, own, blend, size)
 
+    def masks_of_rows(self) -> tuple[torch.Tensor | None, ...]:
+        """The last masks, per row of the batch (height, width) bool on the CPU; None for a source or without a blend.
+
+        Empty where nothing was blended.
+        """
+        if self._masks is None:
+            return ()
+        of_targets = self._masks[:, :, 0].cpu()
+        return tuple(
+            mask
+            for of_group in of_targets
+            for mask in (
+                None,
+                *(None if blend is None else own.clone() for blend, own in zip(self._blends, of_group, strict=True)),
+            )
+        )
+
     def refuse_lost_edits(self) -> None:
         """Says so when a target became its source because its mask is empty.
 

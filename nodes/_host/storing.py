@@ -81,11 +81,16 @@ class Recording:
             self_sums=SelfMapSums() if request.self_maps else None,
         )
 
+    @property
+    def entries(self) -> tuple[_Recorded, ...]:
+        """All that is watched for the store."""
+        return tuple(self._entries.values())
+
     def watches(self, key: EntryKey) -> tuple[Watch, ...]:
         recorded = self._entries.get(key)
         return () if recorded is None else (recorded.watch,)
 
-    def finish(self, latents: torch.Tensor) -> None:
+    def finish(self, latents: torch.Tensor, blend_masks: tuple[torch.Tensor | None, ...] = ()) -> None:
         """Hands the maps over, with a mark of the latents they belong to; the one copy from the device."""
         steps = sorted({step for recorded in self._entries.values() for step in recorded.watch.sums.steps})
         rows = [row for recorded in self._entries.values() for row in _rows(recorded, steps)]
@@ -95,7 +100,7 @@ class Recording:
             seen = [value for value in self._progress if self._store.request.window.contains(value)]
             progress = (sum(seen) / len(seen),) if seen else ()
         self._store.record = AttentionRecord(
-            tuple(sorted(rows, key=lambda row: row.row)), progress, content_key(latents)
+            tuple(sorted(rows, key=lambda row: row.row)), progress, content_key(latents), blend_masks
         )
 
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 import struct
+from dataclasses import replace
 
 import pytest
 import torch
@@ -28,6 +29,11 @@ def filled_store() -> AttentionStore:
     )
 
 
+def with_masks(masks=(None, torch.arange(12).reshape(3, 4) % 3 == 0, None)) -> AttentionStore:
+    plain = filled_store()
+    return AttentionStore(plain.request, replace(plain.recorded(), blend_masks=masks))
+
+
 def fields(store: AttentionStore) -> tuple:
     """All that a store is, comparable, the tensors as their bytes."""
     record = store.recorded()
@@ -39,7 +45,7 @@ def fields(store: AttentionStore) -> tuple:
         )
         for row in record.rows
     ]
-    return store.request, record.progress, rows
+    return store.request, record.progress, rows, [bits(mask) for mask in record.blend_masks]
 
 
 def bits(tensor: torch.Tensor | None) -> tuple | None:
@@ -90,6 +96,14 @@ class TestRoundTrip:
         header = json.loads(parts(saved)[0]["__metadata__"]["p2p_attention"])
         assert (header["version"], header["pack_version"]) == (1, "1.2.3")
         assert header["rows"][0]["words"] == ["teddy bear", "dog#2"]
+
+    def test_with_masks_of_a_local_blend(self, tmp_path):
+        save_attention(with_masks(), tmp_path / "x", "1")
+        assert fields(load_attention(tmp_path / "x")) == fields(with_masks()) != fields(filled_store())
+
+    def test_a_file_from_before_there_were_masks(self, saved):
+        with_header(saved, remove("blend_masks"))
+        assert fields(load_attention(saved)) == fields(filled_store())
 
     def test_maps_that_are_views_of_larger_ones(self, tmp_path):
         large = torch.rand(1, 8, 4, 6).half()
@@ -181,10 +195,22 @@ BAD_HEADERS = {
     "steps twice": put([0, 0, 1], "rows", 0, "steps"),
     "steps of truths": put([False, True, 2], "rows", 0, "steps"),
     "no self map": put(True, "rows", 1, "has_self_map"),
+    "no masks": put([False, True], "blend_masks"),
+    "masks are a number": put(2, "blend_masks"),
+    "masks are numbers": put([0, 1], "blend_masks"),
+    "too many masks": put([False] * 5000, "blend_masks"),
 }
 
 
 class TestLoading:
+    @pytest.mark.parametrize(
+        "mask", [torch.ones(3, 4), torch.ones(3, 4, 1).bool(), torch.ones(3, 0).bool(), torch.ones(5000, 1).bool()]
+    )
+    def test_a_wrong_mask(self, tmp_path, mask):
+        save_attention(with_masks((mask,)), tmp_path / "x", "1")
+        with pytest.raises(P2PError, match="the maps blend.0 are not of the shape that the header says"):
+            load_attention(tmp_path / "x")
+
     @pytest.mark.parametrize("change", BAD_HEADERS.values(), ids=BAD_HEADERS)
     def test_a_wrong_header(self, saved, change):
         with_header(saved, change)

@@ -44,6 +44,16 @@ def _like_the_executor():
         yield
 
 
+@pytest.fixture(autouse=True)
+def temp_folder(tmp_path_factory, monkeypatch):
+    """The host's temp folder, where nodes put pictures for the browser."""
+    import folder_paths
+
+    folder = tmp_path_factory.mktemp("temp")
+    monkeypatch.setattr(folder_paths, "temp_directory", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """(model, clip, vae) with random weights: every kind of attention site of SDXL, in milliseconds."""
