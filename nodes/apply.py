@@ -2,6 +2,7 @@
 
 from comfy_api.latest import io
 
+from ._host.browser import own_id
 from ._host.conditioning import merged
 from ._host.fitting import refuse_lost_masks, refuse_other_encoder, refuse_other_latent
 from ._host.install import with_edits
@@ -43,12 +44,13 @@ class P2PApply(io.ComfyNode):
                 io.Conditioning.Output(display_name="negative", tooltip="The negative prompt, unchanged."),
                 io.Latent.Output(display_name="latent", tooltip="The latent with one row per prompt, same noise each."),
             ],
+            hidden=[io.Hidden.unique_id],  # to show on the node what is edited while a sampler runs
         )
 
     @classmethod
     @checked
     def execute(cls, model, controller, negative, latent, controlnet_prompt="target"):
-        patched, positive = with_edits(model), merged(controller, controlnet_prompt)
+        patched, positive = with_edits(model), merged(controller, controlnet_prompt, own_id(cls))
         rows = expanded(latent, controller.rows)
         refuse_other_encoder(model, controller, negative)
         refuse_other_latent(model, latent["samples"])

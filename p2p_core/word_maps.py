@@ -102,3 +102,9 @@ class MapSums:
         if not self._sums:
             return None
         return torch.stack([self._sums[step] / self._counts[step] for step in self.steps])
+
+    def so_far(self) -> torch.Tensor | None:
+        """(rows, words, height, width): the mean over everything that was added, while more may come."""
+        if not self._sums:
+            return None
+        return sum(self._sums.values()) / sum(self._counts.values())

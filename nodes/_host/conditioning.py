@@ -28,9 +28,14 @@ _NAMES = {
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Marks a conditioning entry whose rows are ``[source, target 1 … target n]`` of a controller."""
+    """Marks a conditioning entry whose rows are ``[source, target 1 … target n]`` of a controller.
+
+    Attributes:
+        node: the id of the P2P Apply that made it, to show there what is edited; None where nobody can see it.
+    """
 
     controller: Controller
+    node: str | None = None
 
     @property
     def rows(self) -> int:
@@ -83,16 +88,19 @@ def combined_entries(
     return EditedConditioning(entries, first.unedited)
 
 
-def merged(conditioning: EditedConditioning, controlnet_prompt: ControlNetPrompt = "target") -> list:
+def merged(
+    conditioning: EditedConditioning, controlnet_prompt: ControlNetPrompt = "target", node: str | None = None
+) -> list:
     """CONDITIONING with one row per prompt, everything else set on the source or a target kept.
 
     Args:
         controlnet_prompt: "target" lets a ControlNet read the prompt of each row, "source" the source's for all rows.
+        node: see ``Group``.
     """
-    return [*(_merged_entry(entry, controlnet_prompt) for entry in conditioning.entries), *conditioning.unedited]
+    return [*(_merged_entry(entry, controlnet_prompt, node) for entry in conditioning.entries), *conditioning.unedited]
 
 
-def _merged_entry(entry: EntryEdits, controlnet_prompt: ControlNetPrompt) -> list:
+def _merged_entry(entry: EntryEdits, controlnet_prompt: ControlNetPrompt, node: str | None) -> list:
     parts = [entry.source, *entry.targets]
     _refuse_different_encoders(parts)
     extras: dict = {}
@@ -102,7 +110,7 @@ def _merged_entry(entry: EntryEdits, controlnet_prompt: ControlNetPrompt) -> lis
     if any(torch.is_tensor(vector) for vector in pooled):
         _refuse_different_pooled(pooled)
         extras["pooled_output"] = torch.cat(pooled)
-    extras[GROUP_KEY] = Group(entry.controller)
+    extras[GROUP_KEY] = Group(entry.controller, node)
     text = torch.cat(_of_one_length([part[0] for part in parts]))
     if controlnet_prompt == "source":
         extras["cross_attn_controlnet"] = text[:1].expand_as(text)

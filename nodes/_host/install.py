@@ -15,7 +15,10 @@ from ...p2p_core.errors import P2PError
 from .blending import Blending, is_blended
 from .conditioning import GROUP_KEY, Group
 from .grids import coarse_factor
+from .live import Live, telling, telling_steps
+from .live_maps import LiveMaps
 from .marking import EntryKey, marking_chunks
+from .pacing import Pace
 from .patches import has_cross_attention, install_patches
 from .progress import progress_of
 from .run import Mark, Run, plans_of
@@ -29,7 +32,8 @@ from .stepping import (
 from .storing import Recording
 
 WRAPPER_KEY = "prompt_to_prompt"
-_EDITS, _STORES = "p2p_edits", "p2p_stores"  # attachments of the model: True, and the stores
+# Attachments of the model: True, the stores, and of those that are shown while they fill the nodes that show them.
+_EDITS, _STORES, _LIVE = "p2p_edits", "p2p_stores", "p2p_live"
 _UNEDITED = ("negative", "empty_negative_prompt")  # lists of guiders; a zeroed-out positive in them is no edit
 
 
@@ -44,14 +48,19 @@ def with_edits(model):
     return patched
 
 
-def with_store(model, store: AttentionStore):
+def with_store(model, store: AttentionStore, live_node: str | None = None):
     """A clone of the model whose runs fill the store, as well as those it had.
+
+    Args:
+        live_node: the id of the node that shows the maps while they form; None for none.
 
     Raises:
         P2PError: the model has no cross-attention on text.
     """
     patched = _wrapped(model)
     patched.set_attachments(_STORES, (*(model.get_attachment(_STORES) or ()), store))
+    if live_node is not None:
+        patched.set_attachments(_LIVE, (*(model.get_attachment(_LIVE) or ()), (store, live_node)))
     return patched
 
 
@@ -71,7 +80,7 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     """Around one whole sampling run: makes its state and installs everything in its options."""
     guider = executor.class_obj
     patcher = guider.model_patcher
-    progress = progress_of(patcher.get_model_object("model_sampling"), sigmas[:-1])
+    *progress, end = progress_of(patcher.get_model_object("model_sampling"), sigmas)  # ``end``: after the last step
     latent = tuple(noise.shape[-2:])
     entries = {(name, entry["uuid"]): entry for name, found in guider.conds.items() for entry in found or ()}
     groups = {key: entry[GROUP_KEY] for key, entry in entries.items() if GROUP_KEY in entry and key[0] not in _UNEDITED}
@@ -85,21 +94,38 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     all_marks = ((key, _mark(key, entry, groups.get(key), blending, recordings)) for key, entry in entries.items())
     marks = {key: mark for key, mark in all_marks if mark.group or mark.watches}
     run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model))
-    _install(guider, run, marks, sampler, sigmas, blending)
-    result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
-    for recording in recordings:
-        recording.finish(result)
+    live = Live([*groups.values()], _live_maps(patcher, stores, recordings))
+    _install(guider, run, marks, sampler, sigmas, blending, live)
+    with telling(live, progress, end):
+        result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+        masks = blending.masks_of_rows() if blending is not None and recordings else ()
+        for recording in recordings:
+            recording.finish(result, masks)
     if blending is not None:
         blending.refuse_lost_edits()
     return result
 
 
-def _install(guider, run: Run, marks: Mapping, sampler, sigmas: torch.Tensor, blending: Blending | None) -> None:
+def _live_maps(patcher, stores: Sequence[AttentionStore], recordings: Sequence[Recording]) -> LiveMaps:
+    """The recordings whose maps are shown while they form."""
+    shown = [
+        (node, recording)
+        for store, node in patcher.get_attachment(_LIVE) or ()
+        for own, recording in zip(stores, recordings, strict=True)
+        if own is store
+    ]
+    return LiveMaps(shown, Pace())
+
+
+def _install(
+    guider, run: Run, marks: Mapping, sampler, sigmas: torch.Tensor, blending: Blending | None, live: Live
+) -> None:
     """Puts wrappers (the earlier ones outside) and patches in the guider's copy of the options."""
     options = guider.model_options
     sample, predict = WrappersMP.SAMPLER_SAMPLE, WrappersMP.PREDICT_NOISE
     wrappers = [(WrappersMP.CALC_COND_BATCH, marking_chunks(run, guider, marks)), (sample, counting_steps(run))]
     wrappers.append((predict, following_steps(run, sampler, sigmas)))
+    wrappers.append((predict, telling_steps(run, live, len(sigmas) - 1)))
     if run.rows > 1:
         wrappers.append((sample, tying_noise(run)))
     if blending is not None:

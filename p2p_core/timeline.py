@@ -1,0 +1,179 @@
+"""What an edit does when, for people: rows of words with a window and the steps in which they are edited.
+
+A row is plain data that JSON can hold. Its steps are computed here, so that who draws it repeats no rule of windows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .edit import Controller, Edit
+from .local_blend import LocalBlend
+from .prompt import Prompt, Word
+from .windows import Window
+
+Row = dict[str, object]
+_Found = tuple[Row, Window]
+
+
+def timeline(controllers: Sequence[Controller], progress: Sequence[float]) -> list[list[dict]]:
+    """What is edited when, for prompts that are sampled together.
+
+    Args:
+        controllers: one per prompt; their targets share rows of the batch.
+        progress: at the start of every step.
+
+    Returns:
+        Per controller and target ``{"target": its number from 1, "prompt": its text, "rows": [...]}``. Every row has
+        ``kind`` ("swap", "scale", "move", "keep", "self" or "blend"), ``words``, ``window`` [start, end] and
+        ``active``, the ranges [first, after last] of the steps it acts in; beside that what its kind needs.
+    """
+    targets = [_targets_alike(edits, progress) for edits in zip(*(one.edits for one in controllers), strict=True)]
+    return [
+        [{"target": number, **target} for number, target in enumerate(own, start=1)]
+        for own in zip(*targets, strict=True)
+    ]
+
+
+def _targets_alike(edits: Sequence[Edit], progress: Sequence[float]) -> list[dict]:
+    """One target of every controller: they share their row of the batch."""
+    # As the plan of a run has it: an identity stays one only where no other prompt of its row is edited.
+    is_equal = all(edit.is_identity for edit in edits)
+    blend = next((edit.blend for edit in edits if edit.blend is not None), None)  # one mask per picture
+    shown = []
+    for edit in edits:
+        rows = [] if is_equal else _rows_of(edit)
+        rows += _blend_row(edit.blend) if edit.blend is blend else []
+        shown.append({"prompt": edit.target.text, "rows": [_with_steps(row, window, progress) for row, window in rows]})
+    return shown
+
+
+def _rows_of(edit: Edit) -> list[_Found]:
+    """What is swapped, scaled, moved and kept, and how self-attention is edited."""
+    inherited = _inherited(edit)
+    return [
+        *(
+            (_row("swap", edit.target, words.target, source=_phrases(edit.source, words.source)), window)
+            for (is_kept, window), words in inherited.items()
+            if not is_kept
+        ),
+        *_scale_rows(edit),
+        *_move_rows(edit),
+        *(
+            (_row("keep", edit.target, words.target), window)
+            for (is_kept, window), words in inherited.items()
+            if is_kept
+        ),
+        *_self_row(edit),
+    ]
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Words that have one window, and the words of the source whose place they took."""
+
+    target: tuple[Word, ...] = ()
+    source: tuple[Word, ...] = ()
+
+    def with_word(self, word: Word, source: Iterable[Word]) -> "_Words":
+        return _Words((*self.target, word), tuple(dict.fromkeys((*self.source, *source))))
+
+
+def _inherited(edit: Edit) -> dict[tuple[bool, Window], _Words]:
+    """The words that take the source's attention, by whether they are kept and by their window."""
+    inherits = set(edit.inherits.nonzero().flatten().tolist())
+    window_of = dict.fromkeys(inherits, edit.cross_window)
+    for positions, window in edit.word_windows:
+        window_of.update(dict.fromkeys(inherits.intersection(positions), window))
+    grouped: dict[tuple[bool, Window], _Words] = {}
+    for pair in edit.alignment.pairs:
+        for word in pair.target:
+            windows = {window_of[position] for position in word.positions if position in window_of}
+            for window in windows:
+                key = pair.change == "kept", window
+                grouped[key] = grouped.get(key, _Words()).with_word(word, pair.source)
+    # Start, end and padding follow the cross window, even where it is that of no word.
+    if any(edit.target.special[position] is not None for position in inherits):
+        grouped.setdefault((True, edit.cross_window), _Words())
+    return {key: words for key, words in grouped.items() if not key[1].is_empty}
+
+
+def _scale_rows(edit: Edit) -> list[_Found]:
+    """Scales of one word in one window are multiplied, as they are in its map."""
+    joint: dict[tuple[int, Window], float] = {}
+    for positions, factor, window in edit.scales:
+        for position in () if window.is_empty else positions:
+            joint[position, window] = joint.get((position, window), 1.0) * factor
+    grouped: dict[tuple[float, Window], list[int]] = {}
+    for (position, window), factor in joint.items():
+        if factor != 1:
+            grouped.setdefault((factor, window), []).append(position)
+    return [
+        (_row("scale", edit.target, _words_at(edit.target, positions), scale=factor), window)
+        for (factor, window), positions in grouped.items()
+    ]
+
+
+def _move_rows(edit: Edit) -> list[_Found]:
+    return [
+        (
+            _row(
+                "move",
+                edit.target,
+                _words_at(edit.target, positions),
+                offset=[placement.offset_x, placement.offset_y],
+                size=placement.scale,
+            ),
+            window,
+        )
+        for positions, placement, window in edit.moves
+        if not (placement.is_identity or window.is_empty)
+    ]
+
+
+def _self_row(edit: Edit) -> list[_Found]:
+    if edit.self_window is None or edit.self_window.is_empty:
+        return []
+    return [({"kind": "self", "words": "", "mode": edit.self_mode, "grids": edit.self_grids}, edit.self_window)]
+
+
+def _blend_row(blend: LocalBlend | None) -> list[_Found]:
+    return [] if blend is None else [({"kind": "blend", "words": blend.words}, Window(blend.start, 1.0))]
+
+
+def _row(kind: str, prompt: Prompt, words: Sequence[Word], **more: object) -> Row:
+    return {"kind": kind, "words": _phrases(prompt, words), **more}
+
+
+def _with_steps(row: Row, window: Window, progress: Sequence[float]) -> Row:
+    # A local blend that starts at 1 has its mask still at the last noise level, where a window would be empty.
+    is_last = row["kind"] == "blend"
+    acts = [value >= window.start if is_last else window.contains(value) for value in progress]
+    return {**row, "window": [window.start, window.end], "active": _ranges(acts)}
+
+
+def _ranges(acts: Sequence[bool]) -> list[list[int]]:
+    """[first, after last] of every run of trues."""
+    padded = [False, *acts, False]
+    bounds = [index for index in range(len(acts) + 1) if padded[index] != padded[index + 1]]
+    return [list(pair) for pair in zip(bounds[::2], bounds[1::2], strict=True)]
+
+
+def _words_at(prompt: Prompt, positions: Iterable[int]) -> tuple[Word, ...]:
+    wanted = set(positions)
+    return tuple(word for word in prompt.words if wanted.intersection(word.positions))
+
+
+def _phrases(prompt: Prompt, words: Sequence[Word]) -> str:
+    """Words as a person would say them: neighbours as one phrase, which commas part."""
+    chosen = {word.positions for word in words if not word.is_punctuation}
+    spoken = [word for word in prompt.words if not word.is_punctuation]
+    phrases: list[list[str]] = []
+    goes_on = False
+    for word in spoken:
+        is_chosen = word.positions in chosen
+        if is_chosen and goes_on:
+            phrases[-1].append(word.text)
+        elif is_chosen:
+            phrases.append([word.text])
+        goes_on = is_chosen
+    return ", ".join(" ".join(phrase) for phrase in phrases)
