@@ -1,4 +1,4 @@
-"""The files people read: templates, help pages, README, licence and version say the same as the code."""
+"""The files people read: help pages, README, licence and version say the same as the code."""
 
 import importlib.util
 import json
@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from p2p.mini_sdxl.vocabulary import BACKGROUNDS, COLOURS, OBJECTS, SIZES
-from p2p.tests.template_files import API_WORKFLOWS, FRONT_END_ONLY, TEMPLATES, api_graph, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 NODES = json.loads((ROOT / "tests" / "host" / "node_schema.json").read_text(encoding="utf-8"))
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "mini_sdxl" / "README.md", *(ROOT / "web").rglob("*.md")]
 NEEDED_AT_RUN_TIME = (
     "__init__.py",
@@ -46,86 +44,6 @@ def relative(path: Path) -> str:
 def project_value(key: str) -> str:
     """A plain string of pyproject.toml (Python 3.10 cannot read TOML)."""
     return re.search(rf'^{key} = "(.+)"$', read("pyproject.toml"), re.MULTILINE)[1]
-
-
-# Templates
-
-
-def test_there_are_templates():
-    assert TEMPLATES
-    assert API_WORKFLOWS
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_agrees_with_its_twin_for_the_api(path):
-    template, twin = api_graph(path), api_graph(path.parent / "api" / path.name)
-    for graph in (template, twin):
-        for node in graph.values():
-            node["inputs"].pop("batch_size", None)  # as many pictures as the one or the other shows well
-    assert template == twin
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_the_links_of_a_template_meet_at_both_ends(path):
-    workflow = read_json(path)
-    nodes = {node["id"]: node for node in workflow["nodes"]}
-    for number, source, output, target, entry, kind in workflow["links"]:
-        start, end = nodes[source]["outputs"][output], nodes[target]["inputs"][entry]
-        assert number in start["links"]
-        assert end["link"] == number
-        assert start["type"] == end["type"] == kind
-    used = [field["link"] for node in nodes.values() for field in node["inputs"] if field["link"] is not None]
-    assert sorted(used) == sorted(link[0] for link in workflow["links"])
-    assert workflow["last_node_id"] >= max(nodes)
-    assert workflow["last_link_id"] >= max(used)
-
-
-@pytest.mark.parametrize("path", [*TEMPLATES, *API_WORKFLOWS], ids=relative)
-def test_a_workflow_names_the_inputs_that_nodes_have(path):
-    """Only optional sockets may be missing: the front end sends the value of every widget."""
-    for node in api_graph(path).values():
-        if node["class_type"] in NODES:
-            shape, given = NODES[node["class_type"]], set(node["inputs"])
-            names = {name for name, _ in shape["inputs"]}
-            may_miss = {
-                name for name, kind in shape["inputs"] if kind not in WIDGET_TYPES and name in shape["optional"]
-            }
-            assert given <= names
-            assert names - given <= may_miss
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_the_sockets_of_a_template_are_those_of_the_nodes(path):
-    for node in read_json(path)["nodes"]:
-        if node["type"] in NODES:
-            shape = NODES[node["type"]]
-            sockets_first = sorted(shape["inputs"], key=lambda field: field[1] in WIDGET_TYPES)
-            assert [[field["name"], field["type"]] for field in node["inputs"]] == sockets_first
-            assert [[field["name"], field["type"]] for field in node["outputs"]] == shape["outputs"]
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_has_a_thumbnail_and_a_note(path):
-    assert path.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8")
-    assert any(node["type"] in FRONT_END_ONLY for node in read_json(path)["nodes"])
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_was_made_of_its_note_by_this_version(path):
-    """docs/make_templates.py makes them anew."""
-    nodes = read_json(path)["nodes"]
-    note = next(node for node in nodes if node["type"] in FRONT_END_ONLY)["widgets_values"][0]
-    assert note.startswith(read(f"docs/template_notes/{path.stem}.md").strip())
-    assert note.endswith(read("docs/template_notes/own_checkpoint.md").strip())
-    versions = {node["properties"]["ver"] for node in nodes if node["type"] in NODES}
-    assert versions == {project_value("version")}
-
-
-def test_only_templates_lie_where_the_host_looks_for_them():
-    """Everything else there would show as a broken template."""
-    files = [path for path in (ROOT / "example_workflows").iterdir() if path.is_file()]
-    assert {path.suffix for path in files} <= {".json", ".jpg"}
-    assert {path.stem for path in files} == {path.stem for path in TEMPLATES}
 
 
 # Help pages and README
@@ -165,8 +83,10 @@ def test_the_vocabulary_is_told_in_full(page):
 
 @pytest.mark.parametrize("path", PAGES, ids=relative)
 def test_links_lead_somewhere(path):
+    """The pictures of help pages are looked for elsewhere, see test_help.py."""
+    is_help = (ROOT / "web") in path.parents
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", read(path)):
-        assert (path.parent / target).exists(), target
+        assert (is_help and target.startswith("images/")) or (path.parent / target).exists(), target
 
 
 def load_dev():
