@@ -18,6 +18,7 @@ from . import (
     tag_prompt,
     text_encode,
 )
+from ._host.words_route import add_words_route
 
 _MODULES = (
     text_encode,
@@ -38,5 +39,8 @@ _MODULES = (
 
 
 class PromptToPromptExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        add_words_route()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [node for module in _MODULES for node in module.NODES]

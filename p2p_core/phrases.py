@@ -37,7 +37,7 @@ def split_occurrence(phrase: str) -> tuple[str, int | None]:
     return phrase.strip(), None
 
 
-def _spans(words: Sequence[str], phrase: str) -> list[range]:
+def places_of(words: Sequence[str], phrase: str) -> list[range]:
     """Every place, left to right and without overlap, where consecutive words spell the phrase: indices of words."""
     wanted = units_of(phrase)
     spelled = [units_of(word) for word in words]
@@ -74,7 +74,7 @@ def find_phrase(words: Sequence[str], phrase: str, prompt: str) -> tuple[range, 
     wanted, number = split_occurrence(phrase)
     if not units_of(wanted):
         raise P2PError(f'"{phrase}" names no word. {_words_there(words, prompt)}')
-    spans = _spans(words, wanted)
+    spans = places_of(words, wanted)
     if not spans:
         raise P2PError(f'"{wanted}" is not in the prompt "{prompt}". {_words_there(words, prompt, wanted)}')
     if number is None:

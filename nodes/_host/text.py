@@ -29,14 +29,26 @@ def read_prompt_with_clip(clip, text: str) -> tuple[Prompt, dict]:
                 "model with cross-attention on CLIP text, such as SDXL or SD 1.5."
             )
         encoders[name] = encoder
-    prompt = read_prompt(
+    widths = {name: _embedding_width(clip, name, encoder) for name, encoder in encoders.items()}
+    prompt = prompt_of_tokens(text, tokens, encoders, widths)
+    return prompt, tokens
+
+
+def prompt_of_tokens(text: str, tokens: Mapping, encoders: Mapping, widths: Mapping[str, int]) -> Prompt:
+    """The words of a text.
+
+    Args:
+        tokens: what the host's tokenizer made of it.
+        encoders: its tokenizer per text encoder.
+        widths: the channels of the token vectors per text encoder.
+    """
+    return read_prompt(
         text,
         tokens,
         {name: encoder.inv_vocab.__getitem__ for name, encoder in encoders.items()},
         {name: (encoder.start_token, encoder.end_token, encoder.pad_token) for name, encoder in encoders.items()},
-        {name: _embedding_width(clip, name, encoder) for name, encoder in encoders.items()},
+        widths,
     )
-    return prompt, tokens
 
 
 def _embedding_width(clip, name: str, encoder) -> int:

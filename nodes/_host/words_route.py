@@ -1,0 +1,88 @@
+"""``POST /prompt_to_prompt/words``: the words of prompts and their alignment, for the browser, before anything has run.
+
+The words are those of SDXL's own tokenizer, which every SDXL and SD 1.5 checkpoint shares: which one is loaded is not
+known before a run.
+"""
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Mapping
+
+from ...p2p_core.errors import P2PError
+from ...p2p_core.prompt import Prompt
+from ...p2p_core.word_view import word_view
+from .text import prompt_of_tokens
+
+PATH = "/prompt_to_prompt/words"
+LONGEST_TEXT = 3000  # characters: aligning takes the square of the words' number, here 0.5 s
+
+
+def add_words_route() -> None:
+    """Nothing where there is no server, or where it has the route. The module is looked up as in ``browser``."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is None or any(getattr(route, "path", None) == PATH for route in server.routes):
+        return
+    from aiohttp import web
+
+    reader = PromptReader()
+
+    @server.routes.post(PATH)
+    async def words(request):
+        try:
+            asked = await request.json()
+            view = await asyncio.get_running_loop().run_in_executor(None, view_of, reader, asked)
+        except P2PError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        except json.JSONDecodeError:
+            return web.json_response({"error": "The request is no JSON: send {target, source, kind}."}, status=400)
+        return web.json_response(view)
+
+
+class PromptReader:
+    """Reads prompts with the host's tokenizer, which is made when the first one is read: that takes a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokenizer = None
+
+    def read(self, text: str) -> Prompt:
+        with self._lock:
+            if self._tokenizer is None:
+                self._tokenizer = _host_tokenizer()
+        encoders = {"g": self._tokenizer.clip_g, "l": self._tokenizer.clip_l}
+        widths = {name: encoder.embedding_size for name, encoder in encoders.items()}
+        return prompt_of_tokens(text, self._tokenizer.tokenize_with_weights(text), encoders, widths)
+
+
+def _host_tokenizer():
+    import folder_paths
+    from comfy.sdxl_clip import SDXLTokenizer
+
+    return SDXLTokenizer(embedding_directory=folder_paths.get_folder_paths("embeddings"))
+
+
+def view_of(reader: PromptReader, asked) -> dict:
+    """What is answered to ``{"target": text, "source": text or nothing, "kind": "replace" or "refine"}``.
+
+    Raises:
+        P2PError: what was asked is of another form, or a text is too long.
+    """
+    if not isinstance(asked, Mapping) or not isinstance(asked.get("target"), str):
+        raise P2PError("The request has no target: send the text of the edited prompt as target.")
+    target = _checked(asked["target"], "target")
+    source = target if asked.get("source") is None else _checked(asked["source"], "source")
+    read = {text: reader.read(text) for text in dict.fromkeys((source, target))}
+    return word_view(read[source], read[target], asked.get("kind", "replace"))
+
+
+def _checked(text, name: str) -> str:
+    if not isinstance(text, str):
+        raise P2PError(f"The {name} is no text: send the prompt as a string.")
+    if len(text) > LONGEST_TEXT:
+        raise P2PError(
+            f"The {name} prompt has {len(text)} characters, and its words are shown up to {LONGEST_TEXT} only. "
+            "Type the words that you mean."
+        )
+    return text
