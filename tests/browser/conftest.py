@@ -18,6 +18,7 @@ if COMFYUI:
     from p2p.tests.browser import ui
     from p2p.tests.browser.complaints import Complaints
     from p2p.tests.browser.host import BrowserHost, make_model_files
+    from p2p.tests.browser.twins import TwinLatents
 else:
     collect_ignore_glob = ["test_*.py"]
 
@@ -43,6 +44,11 @@ def host(browser, tmp_path_factory):
     options = ServerOptions(folder, cpu=True, front_end=Path(FRONT_END) if FRONT_END else None)
     with running_server(Host(Path(COMFYUI), Path(sys.executable)), options) as server:
         yield BrowserHost(server.url, folder)
+
+
+@pytest.fixture(scope="package")
+def twin_latents(host):
+    return TwinLatents(host)
 
 
 @pytest.fixture(params=("classic", "vue"))

@@ -16,6 +16,7 @@ A test in tests/browser gets these fixtures (conftest.py):
         ui.screenshot(page, "word_swap_after_run")       # output/browser/word_swap_after_run-classic.png
 """
 
+import base64
 import json
 from pathlib import Path
 
@@ -34,7 +35,11 @@ SETTINGS = {  # of a user who has been here before and has seen all that is show
 }
 VUE = "Comfy.VueNodes.Enabled"
 SCREENSHOTS = paths.RESULTS / "browser"
-READY = "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types.KSampler)"
+READY = """() => {
+  const manager = window.app?.extensionManager;
+  const opened = app?.vueAppReady && manager?.workflow?.activeWorkflow && !manager.spinner;
+  return opened && window.LiteGraph?.registered_node_types.KSampler && app.graph.nodes.length > 0;
+}"""  # the last thing that a page does on its start is to open the host's default workflow
 DIALOGS = ".p-dialog, [role=dialog], [role=alertdialog], .p-toast-message"
 EMPTY = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}}
 EMPTY |= {"version": 0.4}
@@ -45,7 +50,6 @@ def open_app(page: Page, host: BrowserHost, renderer: str, **settings: object) -
     host.settings(**{**SETTINGS, VUE: renderer == "vue", **settings})
     page.goto(host.url, wait_until="domcontentloaded")
     page.wait_for_function(READY)
-    page.wait_for_function("() => !document.querySelector('#comfyui-loading, .p-blockui, .p-progressspinner')")
     clear(page)
 
 
@@ -56,6 +60,12 @@ def clear(page: Page) -> None:
     for _ in dialogs(page):
         page.keyboard.press("Escape")
     load(page, EMPTY)
+    page.evaluate(
+        """async () => {
+          const {openWorkflows, activeWorkflow, closeWorkflow} = app.extensionManager.workflow;
+          for (const other of [...openWorkflows]) if (other !== activeWorkflow) await closeWorkflow(other);
+        }"""
+    )
 
 
 def renderer_of(page: Page) -> str:
@@ -172,6 +182,31 @@ def run(page: Page, host: BrowserHost) -> dict:
     outputs = host.outputs(answer["identity"])
     settle(page)
     return outputs
+
+
+def search(page: Page, words: str) -> list[str]:
+    """Open the search of nodes on the canvas, type, and return what is offered, best first. It stays open."""
+    size = page.viewport_size
+    page.mouse.dblclick(size["width"] / 2, size["height"] / 2)
+    page.get_by_role("combobox", name="Search Nodes").or_(page.get_by_placeholder("Search Nodes...")).last.fill(words)
+    page.wait_for_timeout(700)  # the list follows the typing after a moment
+    texts = page.get_by_role("option").all_inner_texts()
+    return [text.replace("\xa0", " ").strip() for text in texts if text.strip()]
+
+
+def drop_file(page: Page, content: bytes, name: str, kind: str) -> None:
+    """Drop a file on the canvas, as a user does from a folder."""
+    transfer = page.evaluate_handle(
+        """([content, name, type]) => {
+          const transfer = new DataTransfer();
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+          transfer.items.add(new File([bytes], name, {type}));
+          return transfer;
+        }""",
+        [base64.b64encode(content).decode(), name, kind],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("#graph-canvas", event, {"dataTransfer": transfer})
 
 
 def prompt(page: Page) -> dict:

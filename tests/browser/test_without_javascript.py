@@ -1,0 +1,28 @@
+"""Without the pack's JavaScript everything runs as with it: what it shows is only a view of plain strings."""
+
+import pytest
+from p2p.tests.browser import ui
+from p2p.tests.browser.twins import RUNNABLE, run_small, same
+
+SCRIPTS = "**/extensions/prompt-to-prompt/**/*.js"
+BLOCKED = r"extensions/prompt-to-prompt/.*\.js|Error loading extension"
+
+
+@pytest.fixture
+def bare_page(fresh_page, complaints, host, renderer):
+    """A page whose server seems to have no script of this pack."""
+    complaints.forget()
+    complaints.expect(BLOCKED)
+    fresh_page.route(SCRIPTS, lambda route: route.abort())
+    ui.open_app(fresh_page, host, renderer)
+    return fresh_page
+
+
+def test_every_template_gives_the_same_latent(bare_page, host, twin_latents):
+    assert not [name for name in extensions(bare_page) if "prompt" in name.lower()]
+    different = [path.stem for path in RUNNABLE if not same(run_small(bare_page, host, path), twin_latents.of(path))]
+    assert not different
+
+
+def extensions(page):
+    return page.evaluate("app.extensions.map((extension) => extension.name)")
