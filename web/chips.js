@@ -1,0 +1,73 @@
+/** The extension that puts chips for the words of the prompt below the text inputs that choose words. */
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+import { FEATURES } from "./chips/features.js";
+import { MESSAGES } from "./chips/messages.js";
+import { chipPanel } from "./chips/panel.js";
+import { wordReader } from "./chips/reader.js";
+import { STYLE } from "./chips/style.js";
+import { addChipWidget, chained } from "./chips/widget.js";
+import { addStyle } from "./shared/dom.js";
+import { localeOf, translator } from "./shared/language.js";
+
+app.registerExtension(chipsExtension());
+
+function chipsExtension() {
+  const panels = new Set();
+  const read = wordReader((path, options) => api.fetchApi(path, options));
+  let isPlanned = false;
+
+  /** Once before the next picture, however much has changed. */
+  function refreshAll() {
+    if (isPlanned) return;
+    isPlanned = true;
+    requestAnimationFrame(() => {
+      isPlanned = false;
+      for (const panel of panels) panel.refresh();
+    });
+  }
+
+  return {
+    name: "prompt_to_prompt.chips",
+
+    setup() {
+      addStyle("p2p-chips-style", STYLE);
+      // Links, other nodes and undo are told by the one; what is being typed, wherever it is, by the other.
+      api.addEventListener("graphChanged", refreshAll);
+      document.addEventListener("input", refreshAll);
+    },
+
+    nodeCreated(node) {
+      const features = FEATURES[node.comfyClass ?? node.constructor.comfyClass];
+      if (!features) return;
+      const t = translator(MESSAGES, localeOf(app));
+      const panel = chipPanel(node, features, { read, t, commit, attentionStep });
+      addChipWidget(node, panel.root, features, app);
+      for (const { name, usual = [] } of features) {
+        for (const input of [name, ...usual]) {
+          const widget = node.widgets.find((one) => one.name === input);
+          if (widget) widget.callback = chained(widget.callback, refreshAll);
+        }
+      }
+      node.onConnectionsChange = chained(node.onConnectionsChange, refreshAll);
+      node.onAdded = chained(node.onAdded, () => {
+        panels.add(panel);
+        refreshAll();
+      });
+      node.onRemoved = chained(node.onRemoved, () => panels.delete(panel));
+    },
+
+    afterConfigureGraph: refreshAll,
+  };
+}
+
+/** One step for undo: the front end looks at the graph itself when it hears of input, but not of a drag. */
+function commit() {
+  app.extensionManager?.workflow?.activeWorkflow?.changeTracker?.checkState?.();
+}
+
+/** The step of the front end's own Ctrl+↑/↓. */
+function attentionStep() {
+  return Number(app.extensionManager?.setting?.get("Comfy.EditAttention.Delta")) || 0.05;
+}

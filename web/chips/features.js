@@ -1,0 +1,18 @@
+/** Which text inputs of which nodes have chips, and of which words. */
+
+const WINDOWS = { name: "word_windows", kind: "word_windows", side: "target", usual: ["cross_start", "cross_end"] };
+
+/** By node: its inputs. `side`: whose words they choose. `single`: one word is chosen rather than several. */
+export const FEATURES = {
+  P2PReweightController: [{ name: "scales", kind: "scales", side: "target" }],
+  P2PReplaceController: [WINDOWS],
+  P2PRefineController: [WINDOWS],
+  P2PMoveController: [{ name: "word", kind: "words", side: "target", single: true }],
+  P2PLocalBlend: [
+    { name: "target_words", kind: "words", side: "target" },
+    { name: "source_words", kind: "words", side: "source" },
+    { name: "keep_words", kind: "words", side: "both" },
+  ],
+  P2PAttentionStore: [{ name: "words", kind: "words", side: "both" }],
+  P2PAttentionMaps: [{ name: "words", kind: "words", side: "both" }],
+};

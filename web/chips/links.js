@@ -1,0 +1,136 @@
+/**
+ * Following links on the canvas: through reroutes, bypassed nodes and the borders of subgraphs, both ways. Nothing here
+ * changes the graph.
+ *
+ * A place is `{node, owners}`: owners are the subgraph nodes that it is inside of, the innermost first. A subgraph may
+ * stand on the canvas more than once, so a node alone does not say where it is.
+ */
+
+const INSIDE_INPUT = -10; // the front end's ids of a subgraph's own inputs and outputs
+const INSIDE_OUTPUT = -20;
+const MUTED = 2;
+const BYPASSED = 4;
+const MOST_STEPS = 500;
+
+/** The place of a node; of several it is the first. */
+export function placeOf(node) {
+  const root = node.graph?.rootGraph ?? node.graph;
+  return { node, owners: ownersOf(root, node.graph) ?? [] };
+}
+
+/**
+ * What an input is connected to.
+ *
+ * @returns {{place: object, slot: number}|{value: unknown}|null} an output of a node that runs; the value of the
+ *   widget that a subgraph node shows for it; null where nothing is connected that could run.
+ */
+export function originOf(place, inputName) {
+  return originOfSlot(place, slotNamed(place.node, inputName), MOST_STEPS);
+}
+
+export function isLinked(node, inputName) {
+  return (node.inputs?.[slotNamed(node, inputName)]?.link ?? null) !== null;
+}
+
+/** The inputs, as {place, slot}, that an output is connected to. */
+export function consumersOf(place, slot, steps = MOST_STEPS) {
+  const links = place.node.outputs?.[slot]?.links ?? [];
+  return links.flatMap((id) => consumersOfLink(place, linkOf(place.node.graph, id), steps));
+}
+
+export function classOf(node) {
+  return node.comfyClass ?? node.constructor?.comfyClass ?? node.type ?? "";
+}
+
+export function widgetValue(node, name) {
+  return node.widgets?.find((widget) => widget.name === name)?.value;
+}
+
+function slotNamed(node, name) {
+  return node.inputs?.findIndex((input) => input.name === name) ?? -1;
+}
+
+function originOfSlot(place, slot, steps) {
+  const { node, owners } = place;
+  const link = linkOf(node.graph, node.inputs?.[slot]?.link);
+  if (!link || steps <= 0) return null;
+  if (link.origin_id === INSIDE_INPUT) return originOutside(owners, link.origin_slot, steps - 1);
+  const origin = nodeOf(node.graph, link.origin_id);
+  return origin && throughOutput({ node: origin, owners }, link.origin_slot, node.inputs[slot].type, steps - 1);
+}
+
+function originOutside([owner, ...outer], slot, steps) {
+  if (!owner) return null;
+  const input = owner.inputs?.[slot];
+  if ((input?.link ?? null) !== null) return originOfSlot({ node: owner, owners: outer }, slot, steps);
+  const widget = input?.widget && owner.widgets?.find((shown) => shown.name === input.widget.name);
+  return widget ? { value: widget.value } : null;
+}
+
+function throughOutput(place, slot, type, steps) {
+  const { node, owners } = place;
+  if (node.mode === MUTED) return null;
+  if (node.mode === BYPASSED) return originOfSlot(place, bypassSlot(node, slot, type), steps);
+  if (node.subgraph) return originInside(place, slot, type, steps);
+  if (isReroute(node)) return originOfSlot(place, 0, steps);
+  const virtual = node.isVirtualNode ? node.getInputLink?.(slot) : null;
+  if (!virtual) return { place, slot };
+  const origin = nodeOf(node.graph, virtual.origin_id);
+  return origin && throughOutput({ node: origin, owners }, virtual.origin_slot, type, steps - 1);
+}
+
+function originInside({ node, owners }, slot, type, steps) {
+  const inside = node.subgraph;
+  const link = linkOf(inside, inside.outputs?.[slot]?.linkIds?.[0]);
+  if (!link) return null;
+  if (link.origin_id === INSIDE_INPUT) return originOfSlot({ node, owners }, link.origin_slot, steps - 1);
+  const origin = nodeOf(inside, link.origin_id);
+  return origin && throughOutput({ node: origin, owners: [node, ...owners] }, link.origin_slot, type, steps - 1);
+}
+
+function consumersOfLink(place, link, steps) {
+  if (!link || steps <= 0) return [];
+  const { node, owners } = place;
+  if (link.target_id === INSIDE_OUTPUT) {
+    const [owner, ...outer] = owners;
+    return owner ? consumersOf({ node: owner, owners: outer }, link.target_slot, steps - 1) : [];
+  }
+  const target = nodeOf(node.graph, link.target_id);
+  if (!target || target.mode === MUTED) return [];
+  const there = { node: target, owners };
+  if (target.subgraph) {
+    const ids = target.subgraph.inputs?.[link.target_slot]?.linkIds ?? [];
+    const inside = { node: { graph: target.subgraph }, owners: [target, ...owners] };
+    return ids.flatMap((id) => consumersOfLink(inside, linkOf(target.subgraph, id), steps - 1));
+  }
+  if (isReroute(target)) return consumersOf(there, 0, steps - 1);
+  return [{ place: there, slot: link.target_slot }];
+}
+
+/** The input that a bypassed node passes on: at the same place, or the first of the type. */
+function bypassSlot(node, slot, type) {
+  const fits = (input) => input && (input.type === type || input.type === "*");
+  return fits(node.inputs?.[slot]) ? slot : (node.inputs?.findIndex(fits) ?? -1);
+}
+
+function isReroute(node) {
+  return /reroute/i.test(classOf(node)) && node.inputs?.length === 1;
+}
+
+function linkOf(graph, id) {
+  if (id === null || id === undefined) return null;
+  return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null;
+}
+
+function nodeOf(graph, id) {
+  return graph.getNodeById?.(id) ?? null;
+}
+
+function ownersOf(graph, wanted) {
+  if (graph === wanted) return [];
+  for (const node of graph?.nodes ?? []) {
+    const owners = node.subgraph ? ownersOf(node.subgraph, wanted) : null;
+    if (owners) return [...owners, node];
+  }
+  return null;
+}

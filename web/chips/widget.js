@@ -1,0 +1,65 @@
+/** The chips as a widget of their node: last, of a type of its own, and in no file. */
+
+const NAME = "p2p_chips";
+const MARGIN = 10; // that the classic renderer leaves around a DOM widget
+const HEIGHTS = { scales: 92, word_windows: 92, words: 52 };
+const NEXT_HEIGHT = 24; // of every further section
+
+/** Calls the function there was, and then another. */
+export function chained(previous, next) {
+  return function (...values) {
+    const result = previous?.apply(this, values);
+    next.apply(this, values);
+    return result;
+  };
+}
+
+export function addChipWidget(node, root, features, app) {
+  const height = HEIGHTS[features[0].kind] + NEXT_HEIGHT * (features.length - 1);
+  root.style.setProperty("min-height", `${height}px`);
+  root.classList.add("widget-expands"); // Nodes 2.0 gives such a widget what the node has left
+  keepFromCanvas(root, app);
+  const widget = node.addDOMWidget(NAME, NAME, root, {
+    serialize: false, // not in the prompt
+    hideOnZoom: false,
+    getValue: () => "",
+    setValue: () => {},
+    getMinHeight: () => height + 2 * MARGIN,
+  });
+  widget.serialize = false; // not in the workflow
+  return widget;
+}
+
+/** What happens on chips is theirs: the canvas neither selects, drags nor zooms. The rest still reaches it. */
+function keepFromCanvas(root, app) {
+  root.dataset.captureWheel = "true";
+  for (const name of ["pointerdown", "pointermove", "pointerup", "dblclick", "contextmenu"]) {
+    root.addEventListener(name, (event) => {
+      if (event.button !== 1 && (event.buttons & 4) === 0) event.stopPropagation();
+      else forward(event, app);
+    });
+  }
+  root.addEventListener("wheel", (event) => onWheel(event, root, app), { passive: false });
+}
+
+/** The wheel zooms the canvas, unless something in here has the focus and there is more to see. */
+function onWheel(event, root, app) {
+  const scrolls = root.scrollHeight > root.clientHeight && root.contains(document.activeElement) && !event.ctrlKey;
+  if (scrolls) event.stopPropagation();
+  else if (!isVueNodes()) {
+    event.preventDefault();
+    event.stopPropagation();
+    app.canvas.processMouseWheel(event);
+  }
+}
+
+/** The middle button moves the canvas; in Nodes 2.0 events reach it by themselves. */
+function forward(event, app) {
+  if (isVueNodes()) return;
+  const handlers = { pointerdown: "processMouseDown", pointermove: "processMouseMove", pointerup: "processMouseUp" };
+  if (event.type in handlers) app.canvas[handlers[event.type]](event);
+}
+
+function isVueNodes() {
+  return Boolean(globalThis.LiteGraph?.vueNodesMode);
+}
