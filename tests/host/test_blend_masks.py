@@ -54,8 +54,8 @@ def test_a_run_without_a_blend_has_none(tiny):
     assert run(tiny, replace_controller)[1].record.blend_masks == ()
 
 
-def test_a_blend_that_never_started_has_none(tiny):
-    _, store = run(tiny, lambda clip: blended_controller(swap(clip), start=1.0))
+def test_a_run_that_ended_before_its_blend_started_has_none(tiny):
+    _, store = run(tiny, lambda clip: blended_controller(swap(clip), start=0.9), last_step=2)
     assert store.record.blend_masks == ()
 
 

@@ -1,0 +1,46 @@
+/** The viewer as the last widget of its node: no part of the workflow file or of what is queued. */
+
+import { addStyle } from "../shared/dom.js";
+import { localeOf, translator } from "../shared/language.js";
+import { MESSAGES } from "./messages.js";
+import { panel } from "./panel.js";
+import { STYLE, STYLE_ID } from "./style.js";
+
+const NAME = "p2p_viewer";
+const LOW = 44; // pixels before a run
+const HIGH = 440;
+const WIDE = 440;
+const POINTER = ["pointerdown", "pointermove", "pointerup", "click", "dblclick", "contextmenu"];
+
+/**
+ * @param {object} node
+ * @param {object} app
+ * @param {object} api
+ * @returns {(view: object) => Promise<void>} shows a view.
+ */
+export function addViewer(node, app, api) {
+  addStyle(STYLE_ID, STYLE);
+  const made = panel(api, translator(MESSAGES, localeOf(app)));
+  const height = () => (made.isShowing() ? HIGH : LOW);
+  // A drag in the viewer must not move the node.
+  for (const name of POINTER) made.root.addEventListener(name, (event) => event.stopPropagation());
+  const widget = node.addDOMWidget(NAME, NAME, made.root, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: height,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false;
+  return async (view) => {
+    const wasShowing = made.isShowing();
+    await made.show(view);
+    if (made.isShowing() && !wasShowing) makeRoom(node);
+  };
+}
+
+function makeRoom(node) {
+  const [width, height] = node.computeSize();
+  node.setSize([Math.max(node.size[0], width, WIDE), Math.max(node.size[1], height)]);
+  node.graph?.setDirtyCanvas(true, true);
+}
