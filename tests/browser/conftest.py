@@ -67,7 +67,11 @@ class Pages:
         page.set_default_timeout(PATIENCE)
         complaints = Complaints()
         complaints.listen(page)
-        ui.open_app(page, self._host, renderer)
+        try:
+            ui.open_app(page, self._host, renderer)
+        except BaseException:
+            page.close()
+            raise
         return page, complaints
 
     def take(self, renderer):

@@ -36,9 +36,9 @@ SETTINGS = {  # of a user who has been here before and has seen all that is show
 VUE = "Comfy.VueNodes.Enabled"
 SCREENSHOTS = paths.RESULTS / "browser"
 READY = """() => {
-  const manager = window.app?.extensionManager;
-  const opened = app?.vueAppReady && manager?.workflow?.activeWorkflow && !manager.spinner;
-  return opened && window.LiteGraph?.registered_node_types.KSampler && app.graph.nodes.length > 0;
+  const app = window.app, manager = app?.extensionManager;
+  const isOpen = app?.vueAppReady && manager?.workflow?.activeWorkflow && !manager.spinner;
+  return isOpen && window.LiteGraph?.registered_node_types.KSampler && app.graph.nodes.length > 0;
 }"""  # the last thing that a page does on its start is to open the host's default workflow
 DIALOGS = ".p-dialog, [role=dialog], [role=alertdialog], .p-toast-message"
 EMPTY = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}}
