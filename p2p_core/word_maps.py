@@ -107,4 +107,4 @@ class MapSums:
         """(rows, words, height, width): the mean over everything that was added, while more may come."""
         if not self._sums:
             return None
-        return sum(self._sums.values()) / sum(self._counts.values())
+        return torch.stack(list(self._sums.values())).sum(dim=0) / sum(self._counts.values())
