@@ -5,7 +5,7 @@ from p2p.tests.browser import ui
 
 pytestmark = pytest.mark.parametrize("renderer", ["classic"])  # the search is the same in the other
 WANTED = {
-    "prompt to prompt": {"P2PApply"},
+    "prompt to prompt": {"P2PTextEncode"},
     "p2p": {"P2PApply", "P2PTextEncode", "P2PReplaceController", "P2PMiniSDXL"},
     "attention": {"P2PAttentionStore", "P2PAttentionMaps"},
     "cross attention control": {"P2PApply"},
