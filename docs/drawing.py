@@ -14,9 +14,9 @@ CAPTION = 18
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture with a caption above it; ``note`` is a second, quieter line."""
+    """A picture, or none, with a caption above it; ``note`` is a second, quieter line."""
 
-    picture: Image.Image
+    picture: Image.Image | None
     caption: str
     note: str = ""
 
@@ -49,9 +49,11 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", most: int = 300, widt
         top = head + number * (captions + cell + GAP)
         for column, tile in enumerate(row):
             x = left + column * (cell + GAP)
-            draw.text((x + cell // 2, top + 4), tile.caption, fill=INK, font=font(size), anchor="mt")
-            draw.text((x + cell // 2, top + 4 + line), tile.note, fill=QUIET, font=font(size - 1), anchor="mt")
-            paper.paste(enlarged(tile.picture, cell), (x, top + captions))
+            draw.text((x + cell // 2, top + 4), tile.caption, fill=INK, font=font(size), anchor="ma")
+            draw.text((x + cell // 2, top + 4 + line), tile.note, fill=QUIET, font=font(size - 1), anchor="ma")
+            if tile.picture is not None:
+                paper.paste(enlarged(tile.picture, cell), (x, top + captions))
+                draw.rectangle((x, top + captions, x + cell - 1, top + captions + cell - 1), outline=LINE)
     return paper
 
 

@@ -10,13 +10,19 @@ import argparse
 
 import drawing
 import pictures_of_edits
+import pictures_of_extras
 import pictures_of_maps
 import pictures_of_words
 import real_runs
 
 FOLDER = real_runs.ROOT / "web" / "docs" / "images"
 KILOBYTES = 80
-PICTURES = {**pictures_of_words.PICTURES, **pictures_of_edits.PICTURES, **pictures_of_maps.PICTURES}
+PICTURES = {
+    **pictures_of_words.PICTURES,
+    **pictures_of_edits.PICTURES,
+    **pictures_of_maps.PICTURES,
+    **pictures_of_extras.PICTURES,
+}
 
 
 def main() -> None:

@@ -114,7 +114,9 @@ class Sweeper:
             controller = self.runs.local_blend(
                 self.runs.replace(edit.source.prompt, edit.target.prompt), threshold=threshold
             )
-            self.cell("blend", edit.name, f"{threshold:g}", edit.source.prompt, self.aims.aim_of(edit), controller, False)
+            self.cell(
+                "blend", edit.name, f"{threshold:g}", edit.source.prompt, self.aims.aim_of(edit), controller, False
+            )
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,7 +1,8 @@
 """Pictures of the nodes that edit, and strips of what their inputs do.
 
 One source is used wherever it can be, so that pictures of several pages can be compared. Always the first picture of
-the templates' seed: none is picked.
+the templates' seed: none is picked. Which edit shows an
+input well was chosen after looking at several.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,11 @@ from real_runs import STEPS, RealRuns, images
 CAT, DOG, BEAR = "a photo of a cat on grass", "a photo of a dog on grass", "a photo of a teddy bear on grass"
 TREE, PURPLE_TREE = "a photo of a tree on snow", "a photo of a purple tree on snow"
 FISH, SAILBOAT = "a photo of a blue fish on water", "a photo of a blue sailboat on water"
+# Swaps of shapes that differ much, so that the windows show: on a cat and a dog they hardly do.
+LARGE_EDITS = (
+    (TREE, "a photo of a toadstool on snow"),
+    ("a photo of a red apple on wood", "a photo of a red car on wood"),
+)
 RED_CAR = "a photo of a red car on grass"
 ENDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -86,39 +92,47 @@ def move_window(runs: RealRuns) -> Image.Image:
 
 
 def windows_cross(runs: RealRuns) -> Image.Image:
-    return strip(by_window(runs, "cross_end", ENDS), "a cat to a dog, same seed; self_end 0.4")
+    rows = [by_setting(runs, edit, "cross_end", ENDS, self_end=0.0) for edit in LARGE_EDITS]
+    return sheet(rows, "cross_end, at self_end 0: a tree to a toadstool, an apple to a car")
 
 
 def windows_self(runs: RealRuns) -> Image.Image:
-    return strip(by_window(runs, "self_end", ENDS), "a cat to a dog, same seed; cross_end 0.8")
-
-
-def by_window(runs: RealRuns, name: str, ends: Sequence[float]) -> list[Tile]:
-    """The source, then the edit with one window at several ends."""
-    made = [pair(runs, runs.replace(CAT, DOG, **{name: end})) for end in ends]
-    edits = [Tile(pictures[1], f"{name} {end:g}") for pictures, end in zip(made, ends, strict=True)]
-    return [Tile(made[0][0], "source"), *edits]
+    rows = [by_setting(runs, edit, "self_end", ENDS, cross_end=0.2, self_grids="all") for edit in LARGE_EDITS]
+    return sheet(rows, "self_end, at cross_end 0.2 and self_grids all: a tree to a toadstool, an apple to a car")
 
 
 def word_windows(runs: RealRuns) -> Image.Image:
     """Only the swapped word is freed; all others keep the source's attention to the end."""
-    made = [pair(runs, runs.replace(CAT, DOG, cross_end=1.0, word_windows=f"dog: 0-{end:g}")) for end in ENDS]
-    tiles = [Tile(pictures[1], f"dog: 0-{end:g}") for pictures, end in zip(made, ENDS, strict=True)]
-    return strip([Tile(made[0][0], "source"), *tiles], "a cat to a dog; all other words: cross_end 1")
+    rows = []
+    for edit, word in zip(LARGE_EDITS, ("toadstool", "car"), strict=True):
+        windows = [f"{word}: 0-{end:g}" for end in ENDS]
+        rows.append(by_setting(runs, edit, "word_windows", windows, cross_end=1.0, self_end=0.0))
+    return sheet(rows, "word_windows, at cross_end 1 for all other words")
+
+
+def by_setting(runs: RealRuns, edit: tuple[str, str], name: str, values: Sequence, **others) -> list[Tile]:
+    """The source, then the edit with one input at several values."""
+    made = [pair(runs, runs.replace(*edit, **{name: value}, **others)) for value in values]
+    captions = [value if isinstance(value, str) else f"{name} {value:g}" for value in values]
+    edits = [Tile(pictures[1], caption) for pictures, caption in zip(made, captions, strict=True)]
+    return [Tile(made[0][0], "source"), *edits]
 
 
 def self_attention(runs: RealRuns) -> Image.Image:
-    """Each way with a long window, where they differ most."""
-    settings = {"self_end": 0.8, "self_grids": "all"}
-    made = {way: pair(runs, runs.replace(CAT, BEAR, self_attention=way, **settings)) for way in ("inject", "mutual", "off")}
-    tiles = [Tile(pictures[1], f"self_attention {way}") for way, pictures in made.items()]
-    return strip([Tile(made["off"][0], "source"), *tiles], "a cat to a teddy bear; self_end 0.8, self_grids all")
+    """Each way with a long window on all grids, where they differ most."""
+    windows = {"inject": (0.0, 0.8), "mutual": (0.1, 1.0), "off": (0.0, 0.0)}
+    tiles = []
+    for way, (start, end) in windows.items():
+        settings = {"self_attention": way, "self_start": start, "self_end": end, "self_grids": "all"}
+        source, edited = pair(runs, runs.replace(CAT, BEAR, **settings))
+        tiles.append(Tile(edited, f"self_attention {way}", f"self window {start:g} to {end:g}" if end else ""))
+    return strip([Tile(source, "source"), *tiles], "a cat to a teddy bear; self_grids all")
 
 
 def self_grids(runs: RealRuns) -> Image.Image:
-    made = {grids: pair(runs, runs.replace(CAT, BEAR, self_end=0.8, self_grids=grids)) for grids in ("coarse", "medium", "all")}
-    tiles = [Tile(pictures[1], f"self_grids {grids}") for grids, pictures in made.items()]
-    return strip([Tile(made["all"][0], "source"), *tiles], "a cat to a teddy bear; self_attention inject, self_end 0.8")
+    edit, grids = (CAT, BEAR), ("coarse", "medium", "all")
+    tiles = by_setting(runs, edit, "self_grids", grids, self_end=0.8)
+    return strip(tiles, "self_grids, at self_attention inject and self_end 0.8: a cat to a teddy bear")
 
 
 def blended(runs: RealRuns, **settings) -> tuple[Image.Image, Image.Image, Image.Image]:
@@ -141,16 +155,24 @@ def local_blend(runs: RealRuns) -> Image.Image:
 
 def blend_threshold(runs: RealRuns) -> Image.Image:
     made = [blended(runs, threshold=threshold) for threshold in THRESHOLDS]
-    first = [Tile(made[0][0], "source"), *(Tile(parts[1], f"threshold {t:g}") for parts, t in zip(made, THRESHOLDS, strict=True))]
+    first = [
+        Tile(made[0][0], "source"),
+        *(Tile(parts[1], f"threshold {t:g}") for parts, t in zip(made, THRESHOLDS, strict=True)),
+    ]
     second = [Tile(Image.new("RGB", (1, 1), "white"), ""), *(Tile(parts[2], "its mask") for parts in made)]
     return sheet([first, second], "a blue fish to a blue sailboat; white may change")
 
 
 def blend_start(runs: RealRuns) -> Image.Image:
-    starts = (0.0, 0.2, 0.4, 0.6, 0.8)
-    made = [blended(runs, start=start) for start in starts]
-    tiles = [Tile(parts[1], f"start {start:g}") for parts, start in zip(made, starts, strict=True)]
-    return strip([Tile(made[0][0], "source"), *tiles], "a blue fish to a blue sailboat; threshold 0.5")
+    rows = []
+    for edit in LARGE_EDITS:
+        tiles = []
+        for start in (0.0, 0.2, 0.4, 0.6, 0.8):
+            controller = runs.local_blend(runs.replace(*edit, cross_end=0.2, self_end=0.0), start=start)
+            source, edited = pair(runs, controller)
+            tiles.append(Tile(edited, f"start {start:g}"))
+        rows.append([Tile(source, "source"), *tiles])
+    return sheet(rows, "start of the blend, of edits with cross_end 0.2")
 
 
 def combine(runs: RealRuns) -> Image.Image:
@@ -162,7 +184,7 @@ def combine(runs: RealRuns) -> Image.Image:
 def apply(runs: RealRuns) -> Image.Image:
     """What the model expects the pair to become, as sampling goes on."""
     controller = runs.replace(CAT, DOG)
-    stops = (1, 4, 8, 12, STEPS)
+    stops = (2, 4, 8, 12, STEPS)
     made = [pair(runs, controller, last_step=stop, force_full_denoise=True) for stop in stops]
     rows = []
     for row, name in enumerate(("a cat", "a dog")):

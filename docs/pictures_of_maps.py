@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from drawing import INK, LINE, PAPER, QUIET, WIDTH, Tile, arrow, enlarged, font, sheet, strip
-from PIL import Image, ImageDraw
 from pictures_of_edits import CAT, RED_CAR
+from PIL import Image, ImageDraw
 from real_runs import STEPS, RealRuns, images
 
 SCENE = "a photo of a yellow house on sand"
@@ -35,7 +35,9 @@ def store(runs: RealRuns) -> Image.Image:
     """A word's map step by step."""
     attention, pictures, _ = recorded(runs, RED_CAR, words="car", keep_steps=True)
     steps = (0, 4, 8, 12, 16, STEPS - 1)
-    tiles = [Tile(one_word(runs, attention, pictures, "car", step=step), f"step {step + 1}") for step in steps]
+    tiles = [
+        Tile(one_word(runs, attention, pictures, "car", step=step, opacity=0.8), f"step {step + 1}") for step in steps
+    ]
     return strip([Tile(images(pictures)[0], "the picture"), *tiles], "what car looks at while a red car is drawn")
 
 
@@ -58,7 +60,9 @@ def layouts(runs: RealRuns) -> Image.Image:
     """The three layouts, each as it comes out of the node."""
     attention, pictures, _ = recorded(runs, SCENE)
     words = "yellow, house, sand"
-    made = {name: overlay(runs, attention, pictures, words=words, layout=name) for name in ("grid", "one word", "blend")}
+    made = {
+        name: overlay(runs, attention, pictures, words=words, layout=name) for name in ("grid", "one word", "blend")
+    }
     grid, word, blend = made.values()
     grid = grid.resize((WIDTH - 20, round(grid.height * (WIDTH - 20) / grid.width)), Image.Resampling.BICUBIC)
     side, top = 300, 34
@@ -96,7 +100,7 @@ def saving(runs: RealRuns) -> Image.Image:
         node.execute(**inputs, filename_prefix="attention/house")
         file = next(folder.rglob("*.safetensors"))
         label = file.name, f"{file.stat().st_size / 1000:.0f} KB"
-    return flow([_stack(runs, attention, pictures), document(*label)], ("recorded attention", "a file in the output folder"))
+    return flow([_stack(runs, attention, pictures), document(*label)], ("recorded attention", "a saved file"))
 
 
 def loading(runs: RealRuns) -> Image.Image:
@@ -111,7 +115,7 @@ def loading(runs: RealRuns) -> Image.Image:
         label = file.name, f"{file.stat().st_size / 1000:.0f} KB"
         (loaded,) = files.P2PLoadAttention.execute(file=f"attention/{file.name} [output]").args
         picture = _stack(runs, loaded, pictures)
-    return flow([document(*label), picture], ("a file of P2P Save Attention", "the same maps, without a run"))
+    return flow([document(*label), picture], ("a saved file", "the same maps, without a run"))
 
 
 def _stack(runs: RealRuns, attention, pictures) -> Image.Image:

@@ -1,8 +1,8 @@
 """Pictures of words and tokens, and of what the embedded model draws."""
 
 from drawing import ACCENT, INK, LINE, PAPER, QUIET, WIDTH, Tile, arrow, box, font, sheet
-from PIL import Image, ImageDraw
 from pictures_of_edits import plain
+from PIL import Image, ImageDraw
 from real_runs import RealRuns
 
 PROMPT = "a photo of a red toadstool on grass"
@@ -36,7 +36,13 @@ def tag_prompt(runs: RealRuns) -> Image.Image:
     draw.text((10, 8), "conditioning of another text encoder: rows of numbers", fill=INK, font=font(18), anchor="lt")
     _tokens(draw, runs, 36, named=False)
     arrow(draw, (WIDTH // 2, 96), (WIDTH // 2, 136), ACCENT)
-    draw.text((WIDTH // 2 + 24, 116), "P2P Tag Prompt: its text says which word is where", fill=ACCENT, font=font(18), anchor="lm")
+    draw.text(
+        (WIDTH // 2 + 24, 116),
+        "P2P Tag Prompt: its text says which word is where",
+        fill=ACCENT,
+        font=font(18),
+        anchor="lm",
+    )
     places = _tokens(draw, runs, 286, named=True)
     _words(draw, runs, places, 176, 286)
     draw.text((10, 148), "the same conditioning, with words", fill=INK, font=font(18), anchor="lt")
@@ -45,7 +51,10 @@ def tag_prompt(runs: RealRuns) -> Image.Image:
 
 def _tokens(draw: ImageDraw.ImageDraw, runs: RealRuns, top: int, named: bool) -> list[tuple[float, float]]:
     """A box per token; returns where each begins and ends."""
-    pieces = [piece.removesuffix("</w>").replace("<|startoftext|>", "start").replace("<|endoftext|>", "end") for piece in tokens_of(runs, PROMPT)]
+    pieces = [
+        piece.removesuffix("</w>").replace("<|startoftext|>", "start").replace("<|endoftext|>", "end")
+        for piece in tokens_of(runs, PROMPT)
+    ]
     widths = [max(font(17).getlength(piece) + 18, 48) for piece in pieces]
     gap = (WIDTH - 20 - sum(widths)) / (len(widths) - 1)
     colours = {place: TINTS.get(word.text, BLANK) for word in _read(runs).words for place in word.positions}

@@ -1,4 +1,4 @@
-"""The real nodes on the embedded model, in this process: what the pictures and figures of the documentation are made of.
+"""The real nodes on the embedded model, in this process: what the documentation's pictures and figures are made of.
 
 Needs the packages of a ComfyUI. After ``python3 dev.py serve`` has run once, both are in this folder:
 
@@ -56,7 +56,9 @@ class RealRuns:
         """The outputs of one node of the pack."""
         node = getattr(importlib.import_module(f"p2p.nodes.{module}"), name)
         defaults = {
-            given.id: given.default for given in node.define_schema().inputs if getattr(given, "default", None) is not None
+            given.id: given.default
+            for given in node.define_schema().inputs
+            if getattr(given, "default", None) is not None
         }
         return node.execute(**{**defaults, **inputs}).args
 
@@ -97,6 +99,15 @@ class RealRuns:
         inputs = {"controller": controller, "negative": self._negative(), "latent": self._empty(rows)}
         return self._sampled(*self.node("apply", "P2PApply", model=model or self.model, **inputs), **sampling)
 
+    def controlled(self, controller, control):
+        """The latents of an edit under the embedded model's ControlNet and a control picture."""
+        inputs = {"controller": controller, "negative": self._negative(), "latent": self._empty(1)}
+        model, positive, negative, latent = self.node("apply", "P2PApply", model=self.model, **inputs)
+        network = self.node("mini_extras", "P2PMiniControlNet")[0]
+        given = (positive, negative, network, control, 1.0, 0.0, 1.0)
+        positive, negative = self._stock().ControlNetApplyAdvanced().apply_controlnet(*given)
+        return self._sampled(model, positive, negative, latent)
+
     def plain(self, prompt: str, rows: int = 1, model=None, **sampling):
         """The latents of one prompt without an edit."""
         return self._sampled(model or self.model, self.prompt(prompt), self._negative(), self._empty(rows), **sampling)
@@ -118,7 +129,16 @@ class RealRuns:
     def _sampled(self, model, positive, negative, latent, **sampling):
         given = {"denoise": 1.0, **sampling}
         result = self._stock().common_ksampler(
-            model, SEED, STEPS, CFG, SETTINGS["sampler_name"], SETTINGS["scheduler"], positive, negative, latent, **given
+            model,
+            SEED,
+            STEPS,
+            CFG,
+            SETTINGS["sampler_name"],
+            SETTINGS["scheduler"],
+            positive,
+            negative,
+            latent,
+            **given,
         )
         return result[0]["samples"]
 
