@@ -119,7 +119,7 @@ def test_the_files_named_in_the_readmes_exist():
 def test_the_recipe_of_the_model_is_that_of_the_code():
     recipe = read("mini_sdxl/README.md").split("## Recipe")[1].split("## Training it again")[0].replace(",", "")
     defaults = re.findall(r'"--(?:\w+-steps|scenes)", type=int, default=(\d+)', read("mini_sdxl/training/train.py"))
-    assert len(defaults) == 4
+    assert len(defaults) == 6
     assert re.findall(r"\| (\d+) (?:steps|scenes) \|", recipe) == defaults
 
 

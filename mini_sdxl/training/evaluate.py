@@ -31,13 +31,17 @@ def prompts(count: int) -> list[tuple[str, int, int, int]]:
 
 
 @torch.inference_mode()
-def sample(model, clip, vae, texts: list[str], seed: int) -> torch.Tensor:
-    """(n, 128, 128, 3) pictures, as CLIPTextEncode, KSampler and VAEDecode make them; a prompt per row."""
+def sample(model, clip, vae, texts: list[str], seed: int, control: tuple | None = None) -> torch.Tensor:
+    """(n, 128, 128, 3) pictures, as CLIPTextEncode, KSampler and VAEDecode make them; a prompt per row.
+
+    ``control``: a CONTROL_NET, its pictures (n, 128, 128, 3) and its strength, as Apply ControlNet takes them.
+    """
     import comfy.sample
 
     encoded = [clip.encode_from_tokens(clip.tokenize(text), return_pooled=True) for text in [*texts, ""]]
     cond, pooled = (torch.cat(parts) for parts in zip(*encoded, strict=True))
     latent = torch.zeros(len(texts), 4, 16, 16)
+    guidance = {} if control is None else _guidance(*control)
     samples = comfy.sample.sample(
         model,
         comfy.sample.prepare_noise(latent, seed),
@@ -45,13 +49,21 @@ def sample(model, clip, vae, texts: list[str], seed: int) -> torch.Tensor:
         CFG,
         SAMPLER,
         SCHEDULER,
-        [[cond[:-1], {"pooled_output": pooled[:-1]}]],
-        [[cond[-1:], {"pooled_output": pooled[-1:]}]],
+        [[cond[:-1], {"pooled_output": pooled[:-1], **guidance}]],
+        [[cond[-1:], {"pooled_output": pooled[-1:], **guidance}]],
         latent,
         seed=seed,
         disable_pbar=True,
     )
     return vae.decode(samples)
+
+
+def _guidance(control, pictures: torch.Tensor, strength: float) -> dict:
+    """What Apply ControlNet adds to a conditioning; nothing at strength 0."""
+    if strength == 0:
+        return {}
+    hint = pictures.movedim(-1, 1)
+    return {"control": control.copy().set_cond_hint(hint, strength, (0.0, 1.0)), "control_apply_to_uncond": False}
 
 
 def faithfulness(model, clip, vae, judge, count: int = 256) -> tuple[dict, torch.Tensor]:

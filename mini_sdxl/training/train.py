@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-STAGES = ("autoencoder", "latents", "denoiser", "judge", "export")
+STAGES = ("autoencoder", "latents", "denoiser", "judge", "export", "lora", "controlnet")
+STICKERS = 3800  # scenes, of those of the latents
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,14 @@ class Plan:
     scenes: int
     denoiser_steps: int
     judge_steps: int
+    lora_steps: int
+    controlnet_steps: int
     initial: Path | None
+
+    @property
+    def model(self) -> Path:
+        """What LoRA and ControlNet are trained for."""
+        return self.output / "mini_sdxl.safetensors"
 
 
 def load_host(comfyui: Path, device: torch.device) -> None:
@@ -51,17 +59,22 @@ def autoencoder(plan: Plan) -> None:
 
 
 def latents(plan: Plan) -> None:
-    from ..autoencoder import encoder
+    import comfy.sdxl_clip
+
     from . import latents as stage
     from .scenes import Studio
 
+    tokenizer = comfy.sdxl_clip.SDXLTokenizer()
+    path = plan.folder / "latents.pt"
+    stage.make(Studio(plan.icons), trained_encoder(plan), tokenizer, plan.scenes, path, plan.device)
+
+
+def trained_encoder(plan: Plan) -> torch.nn.Module:
+    from ..autoencoder import encoder
+
     network = encoder()
     network.load_state_dict(torch.load(plan.folder / "autoencoder.pt", weights_only=True)["encoder"])
-    network.to(plan.device, memory_format=torch.channels_last)
-    import comfy.sdxl_clip
-
-    tokenizer = comfy.sdxl_clip.SDXLTokenizer()
-    stage.make(Studio(plan.icons), network, tokenizer, plan.scenes, plan.folder / "latents.pt", plan.device)
+    return network.to(plan.device, memory_format=torch.channels_last)
 
 
 def denoiser(plan: Plan) -> None:
@@ -83,6 +96,27 @@ def export(plan: Plan) -> None:
     write(plan.folder, plan.output)
 
 
+def lora(plan: Plan) -> None:
+    from . import stickers
+    from .scenes import Studio
+    from .train_lora import train
+
+    drawn = torch.load(plan.folder / "latents.pt", weights_only=True)
+    path = plan.folder / "stickers.pt"
+    stickers.make(Studio(plan.icons), trained_encoder(plan), min(STICKERS, plan.scenes), drawn, path, plan.device)
+    train(plan.folder, plan.model, plan.output / "mini_lora.safetensors", plan.lora_steps, plan.device)
+
+
+def controlnet(plan: Plan) -> None:
+    from . import silhouettes
+    from .scenes import Studio
+    from .train_controlnet import train
+
+    silhouettes.make(Studio(plan.icons), plan.scenes, plan.folder / "silhouettes.pt")
+    output = plan.output / "mini_controlnet.safetensors"
+    train(plan.folder, plan.model, output, plan.controlnet_steps, plan.device)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--comfyui", type=Path, required=True, help="a ComfyUI checkout")
@@ -94,6 +128,8 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=24000)
     parser.add_argument("--denoiser-steps", type=int, default=5800)
     parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--lora-steps", type=int, default=500)
+    parser.add_argument("--controlnet-steps", type=int, default=1100)
     parser.add_argument(
         "--initial", type=Path, help="go on from these weights: keeps their autoencoder, trains the denoiser further"
     )
@@ -108,6 +144,8 @@ def main() -> None:
         options.scenes,
         options.denoiser_steps,
         options.judge_steps,
+        options.lora_steps,
+        options.controlnet_steps,
         options.initial,
     )
     load_host(options.comfyui, plan.device)
