@@ -72,7 +72,7 @@ function endOfMatch(spelled, first, wanted) {
   return units.length === wanted.length && units.every((unit, place) => unit === wanted[place]) ? last : null;
 }
 
-/** ß is ss and ς is σ, as where Python folds case. */
+/** ß is ss and ς is σ, as where Python folds case; a whole word at once would have ς at its end. */
 function withoutCase(text) {
-  return text.toLowerCase().toUpperCase().toLowerCase();
+  return Array.from(text.toLowerCase().toUpperCase(), (character) => character.toLowerCase()).join("");
 }
