@@ -56,9 +56,11 @@ def open_app(page: Page, host: BrowserHost, renderer: str, **settings: object) -
 def clear(page: Page) -> None:
     """Bring an open page back to an empty canvas: no dialog, nothing selected, no other workflow."""
     page.mouse.move(1, 1)
+    for _ in range(5):
+        if dialogs(page):
+            page.keyboard.press("Escape")
+            page.wait_for_timeout(300)  # a dialog fades away
     page.evaluate("document.activeElement?.blur()")
-    for _ in dialogs(page):
-        page.keyboard.press("Escape")
     load(page, EMPTY)
     page.evaluate(
         """async () => {
