@@ -94,7 +94,7 @@ def two_targets_graph(source: str, first: str, second: str, batch: Batch, settin
 
 def maps_graph(prompt: str, word: str, start: float, batch: Batch, settings: Settings) -> Graph:
     """Return the graph that records attention from ``start`` on: it saves pictures and maps, and shows one word's."""
-    graph = load("attention_maps")
+    graph = load("maps_of_a_prompt")
     store, maps = find(graph, "P2PAttentionStore"), find(graph, "P2PAttentionMaps")
     graph[store]["inputs"].update(words=word, start=start, end=1.0)
     graph[maps]["inputs"].update(words=word, layout="one word")

@@ -5,12 +5,23 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "example_workflows"
 TEMPLATES = sorted(FOLDER.glob("*.json"))
+MINI_TEMPLATES = [path for path in TEMPLATES if path.stem.endswith("_mini")]
+CHECKPOINT_TEMPLATES = [path for path in TEMPLATES if path not in MINI_TEMPLATES]
 API_WORKFLOWS = sorted((FOLDER / "api").glob("*.json"))
 FRONT_END_ONLY = {"Note", "MarkdownNote"}
 
 
 def read_json(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def name_of(path: Path) -> str:
+    """What both templates of a pair and their twin for the API are called."""
+    return path.stem.removesuffix("_mini")
+
+
+def api_twin(path: Path) -> Path:
+    return FOLDER / "api" / f"{name_of(path)}.json"
 
 
 def api_graph(path: Path) -> dict:

@@ -6,7 +6,7 @@ from p2p.development import graphs
 BATCH, SETTINGS = graphs.Batch(7, 3), graphs.Settings(steps=5)
 TEMPLATES = (
     "plain", "prompt_switching", "word_swap", "refine", "local_blend", "fader", "move_a_word", "two_targets",
-    "attention_maps",
+    "attention_maps", "maps_of_a_prompt",
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Makes workflow files of the front end from graphs in API format."""
