@@ -1,4 +1,4 @@
-/** A place for one picture, or two on top of each other: it keeps their shape, and knows the point that is looked at. */
+/** A place for one picture, or two on top of each other, that knows the point that is looked at. */
 
 import { element } from "../shared/dom.js";
 import { movedPoint } from "./state.js";
@@ -9,19 +9,17 @@ const START = { x: 0.5, y: 0.5 };
 const NEAR = 0.02; // of the picture: a second click on a locked point lets it go
 
 /**
- * @param {{width: number, height: number}} size of the pictures.
  * @param {number} row whose words a point here ranks.
  * @param {{label: string, hasKeys: boolean}} settings hasKeys: the box takes the arrow keys for its point.
  * @param {(action: object) => void} act an action of lock.js on a point.
  * @param {...Node} layers
  */
-export function box(size, row, { label, hasKeys }, act, ...layers) {
+export function box(row, { label, hasKeys }, act, ...layers) {
   const mark = element("div", { class: "p2p-viewer-mark", "aria-hidden": "true" });
   const root = element(
     "div",
     {
       class: "p2p-viewer-box",
-      style: { "--p2p-shape": size.width / size.height },
       dataset: { row },
       ...(hasKeys ? { tabindex: "0", role: "application", "aria-label": label } : {}),
     },

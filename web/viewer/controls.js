@@ -27,9 +27,11 @@ function switchOf(label, options, choose) {
 }
 
 function slider(label, properties, change) {
-  const input = element("input", { type: "range", ...properties, oninput: (event) => change(Number(event.target.value)) });
+  const oninput = (event) => change(Number(event.target.value));
+  const input = element("input", { type: "range", ...properties, oninput });
   const said = element("output", { class: "p2p-viewer-said" });
-  return { root: element("label", { class: "p2p-viewer-slider" }, element("span", {}, label), input, said), input, said };
+  const root = element("label", { class: "p2p-viewer-slider" }, element("span", {}, label), input, said);
+  return { root, input, said };
 }
 
 /** @returns {{root: HTMLElement, paint: (state: object) => void}} */
@@ -54,7 +56,8 @@ export function scaleSwitch(t, choose) {
 }
 
 export function opacitySlider(t, change) {
-  const { root, input, said } = slider(t("opacity"), { min: 0, max: 1, step: 0.05, class: "p2p-viewer-opacity" }, change);
+  const properties = { min: 0, max: 1, step: 0.05, class: "p2p-viewer-opacity" };
+  const { root, input, said } = slider(t("opacity"), properties, change);
   const paint = ({ opacity }) => {
     input.value = opacity;
     said.textContent = `${Math.round(opacity * 100)} %`;
@@ -65,6 +68,7 @@ export function opacitySlider(t, change) {
 export function stepSlider(frames, t, change) {
   const properties = { min: 0, max: frames.length - 1, step: 1, class: "p2p-viewer-step" };
   const { root, input, said } = slider(t("step"), properties, change);
+  root.classList.add("p2p-viewer-whole-line");
   const paint = ({ frame }) => {
     const { step, progress } = frames[frame];
     const text = frame === 0 ? t("mean") : t("stepNumber", { step, percent: Math.round(progress * 100) });

@@ -5,7 +5,7 @@ export const MESSAGES = {
     viewer: "Attention viewer",
     notRun: "Run the graph: the pictures appear here, with the words that look at each place.",
     loading: "Loading the maps…",
-    gone: "The maps are no longer in ComfyUI's temp folder: change the seed, or anything else, and run the graph again.",
+    gone: "The maps are no longer in ComfyUI's temp folder: change the seed and run the graph again.",
     source: "source",
     target: "target",
     targetNumber: "target {number}",

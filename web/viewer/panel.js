@@ -10,6 +10,8 @@ import { isPossible, stage } from "./stage.js";
 import { MODES, SIDE_BY_SIDE, reduced, startOf } from "./state.js";
 
 const MOST_RANKED = 6;
+const ARROW_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
+const OWN_KEYS = new Set([...ARROW_KEYS, " ", "Enter"]);
 
 /**
  * @param {object} api of the front end.
@@ -21,7 +23,7 @@ export function panel(api, t) {
   let current = null; // {view, state, …} of what is shown
   let wanted = null; // the view that was asked for last: an earlier one may arrive later
   say(t("notRun"));
-  root.addEventListener("keydown", letGo);
+  root.addEventListener("keydown", onKey);
 
   function say(text) {
     fill(root, element("p", { class: "p2p-viewer-note" }, text));
@@ -131,8 +133,9 @@ export function panel(api, t) {
     return { root: list, paint };
   }
 
-  /** Esc lets go of what is locked; a second one is the front end's. */
-  function letGo(event) {
+  /** Keys that do something here do nothing else. Esc lets go of what is locked; a second one is the front end's. */
+  function onKey(event) {
+    if (OWN_KEYS.has(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
     if (event.key !== "Escape" || current === null) return;
     const before = current.state;
     act({ type: "clear" });
@@ -162,7 +165,8 @@ async function modelOf(api, view, t) {
     view.blend_masks ? loadAtlas(api, view.blend_masks) : null,
     sizeOf(urls[0]),
   ]);
-  return { view, urls, maps, masks, size, choices: choices(view.rows), names: view.rows.map((row, index) => nameOf(row, index, t)) };
+  const names = view.rows.map((row, index) => nameOf(row, index, t));
+  return { view, urls, maps, masks, size, names, choices: choices(view.rows) };
 }
 
 async function sizeOf(url) {

@@ -27,10 +27,11 @@ function sideBySide(model, rows, lists, tools) {
   const parts = rows.map((row, index) => {
     const picture = layerOf(model, row);
     const label = tools.t("pictureHint", { name: model.names[row] });
-    const place = box(model.size, row, { label, hasKeys: true }, tools.onPoint, picture.root);
+    const place = box(row, { label, hasKeys: true }, tools.onPoint, picture.root);
     return { picture, place, figure: figure(model.names[row], place.root, lists[index].root) };
   });
-  const root = element("div", { class: "p2p-viewer-stage" }, ...parts.map(({ figure: made }) => made));
+  const figures = parts.map((part) => part.figure);
+  const root = element("div", { class: "p2p-viewer-stage", style: shapeOf(model) }, ...figures);
   return {
     root,
     paint(state, { column }) {
@@ -55,7 +56,7 @@ function stacked(model, [source, target], lists, tools) {
     oninput: (event) => tools.onDivider(Number(event.target.value)),
   });
   const line = element("div", { class: "p2p-viewer-divider", "aria-hidden": "true" });
-  const place = box(model.size, target, { hasKeys: false }, tools.onPoint, under.root, over.root, range, line);
+  const place = box(target, { hasKeys: false }, tools.onPoint, under.root, over.root, range, line);
   const caption = [model.names[source], model.names[target]];
   const root = stackedRoot(model, caption, place.root, [source, target], lists);
   return {
@@ -78,7 +79,7 @@ function stacked(model, [source, target], lists, tools) {
 function masked(model, [source, target], lists, tools) {
   const [over, under] = [layerOf(model, source), layerOf(model, target)];
   const label = tools.t("pictureHint", { name: model.names[target] });
-  const place = box(model.size, target, { label, hasKeys: true }, tools.onPoint, under.root, over.root);
+  const place = box(target, { label, hasKeys: true }, tools.onPoint, under.root, over.root);
   const part = maskedPart(tileValues(model.masks, model.view.mask_tiles[target], 1));
   const caption = [model.names[target], tools.t("maskPart", { percent: Math.round(part * 100) })];
   const root = stackedRoot(model, caption, place.root, [source, target], lists);
@@ -105,7 +106,7 @@ function stackedRoot(model, caption, boxRoot, rows, lists) {
   );
   return element(
     "div",
-    { class: "p2p-viewer-stage p2p-viewer-stacked" },
+    { class: "p2p-viewer-stage", style: shapeOf(model) },
     figure(caption.join("  |  "), boxRoot, element("div", { class: "p2p-viewer-lines" }, ...words)),
   );
 }
@@ -118,6 +119,10 @@ function figure(name, boxRoot, below) {
     element("div", { class: "p2p-viewer-room" }, boxRoot),
     below,
   );
+}
+
+function shapeOf({ size }) {
+  return { "--p2p-shape": size.width / size.height };
 }
 
 function layerOf(model, row) {

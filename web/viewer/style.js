@@ -5,7 +5,7 @@ export const STYLE_ID = "p2p-viewer-style";
 export const STYLE = `
 .p2p-viewer {
   --p2p-accent: var(--p-primary-color, #64b5f6);
-  box-sizing: border-box; width: 100%; height: 100%; min-height: 100%; contain: layout size;
+  box-sizing: border-box; width: 100%; height: 100%; contain: layout size;
   display: flex; flex-direction: column; gap: 6px; padding: 2px;
   color: var(--fg-color, #ddd); font: 12px/1.35 var(--font-inter, system-ui), sans-serif; user-select: none;
 }
@@ -14,10 +14,16 @@ export const STYLE = `
 .p2p-viewer-note { margin: 0; padding: 2px 4px; color: var(--descrip-text, #999); }
 .p2p-viewer-bar { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; flex: none; }
 .p2p-viewer-stage { display: flex; gap: 8px; flex: 1 1 0; min-height: 120px; min-width: 0; }
-.p2p-viewer-figure { display: flex; flex-direction: column; gap: 3px; flex: 1 1 0; min-width: 0; margin: 0; }
+.p2p-viewer-figure {
+  display: flex; flex-direction: column; justify-content: center; gap: 3px; flex: 1 1 0; min-width: 0; margin: 0;
+  container-type: inline-size;
+}
 .p2p-viewer-name { color: var(--descrip-text, #999); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 figcaption.p2p-viewer-name { text-align: center; }
-.p2p-viewer-room { flex: 1 1 0; min-height: 60px; container-type: size; display: grid; place-items: center; }
+.p2p-viewer-room {
+  flex: 1 1 0; min-height: 60px; max-height: calc(100cqw / var(--p2p-shape)); container-type: size;
+  display: grid; place-items: center;
+}
 .p2p-viewer-box {
   position: relative; overflow: hidden; border-radius: 4px; background: #000; cursor: crosshair; touch-action: none;
   aspect-ratio: var(--p2p-shape); width: min(100cqw, 100cqh * var(--p2p-shape));
@@ -44,10 +50,14 @@ figcaption.p2p-viewer-name { text-align: center; }
   border-radius: 999px; background: #fff; color: #222; font-size: 10px; letter-spacing: 2px; text-indent: 1px;
 }
 .p2p-viewer-range:focus-visible + .p2p-viewer-divider { background: var(--p2p-accent); }
-.p2p-viewer-range:focus-visible + .p2p-viewer-divider::after { outline: 2px solid var(--p2p-accent); outline-offset: 2px; }
+.p2p-viewer-range:focus-visible + .p2p-viewer-divider::after {
+  outline: 2px solid var(--p2p-accent); outline-offset: 2px;
+}
 .p2p-viewer-words { max-height: 5.4em; overflow-y: auto; flex: none; min-width: 0; padding: 2px; }
 .p2p-viewer-prompt { display: flex; flex-wrap: wrap; gap: 3px; }
-.p2p-viewer-prompt + .p2p-viewer-prompt { margin-top: 4px; padding-top: 4px; border-top: 1px dashed var(--border-color, #555); }
+.p2p-viewer-prompt + .p2p-viewer-prompt {
+  margin-top: 4px; padding-top: 4px; border-top: 1px dashed var(--border-color, #555);
+}
 .p2p-viewer-lines { display: flex; flex-direction: column; gap: 2px; flex: none; }
 .p2p-viewer-line { display: grid; grid-template-columns: 5.5em 1fr; align-items: center; }
 .p2p-viewer-line .p2p-viewer-words { max-height: 3.6em; }
@@ -56,8 +66,12 @@ figcaption.p2p-viewer-name { text-align: center; }
   border: 1px solid var(--border-color, #555); border-radius: 4px; padding: 1px 6px; margin: 0;
 }
 .p2p-viewer button:disabled { opacity: 0.45; cursor: not-allowed; }
-.p2p-viewer button.p2p-viewer-word { padding: 0 5px; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.p2p-viewer button.p2p-viewer-focused { background: var(--p2p-accent); border-color: var(--p2p-accent); color: #10161d; }
+.p2p-viewer button.p2p-viewer-word {
+  padding: 0 5px; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+}
+.p2p-viewer button.p2p-viewer-focused {
+  background: var(--p2p-accent); border-color: var(--p2p-accent); color: var(--p-primary-contrast-color, #10161d);
+}
 .p2p-viewer button.p2p-viewer-word[aria-pressed="true"] { box-shadow: inset 0 -3px 0 0 #ffd54f; }
 .p2p-viewer button.p2p-viewer-absent { opacity: 0.5; }
 .p2p-viewer-switch { display: inline-flex; }
@@ -65,17 +79,29 @@ figcaption.p2p-viewer-name { text-align: center; }
 .p2p-viewer-switch button + button { border-left-width: 0; }
 .p2p-viewer-switch button:first-child { border-radius: 4px 0 0 4px; }
 .p2p-viewer-switch button:last-child { border-radius: 0 4px 4px 0; }
-.p2p-viewer-switch button[aria-pressed="true"] { background: var(--fg-color, #ddd); color: var(--comfy-menu-bg, #222); border-color: var(--fg-color, #ddd); }
+.p2p-viewer-switch button[aria-pressed="true"] {
+  background: var(--fg-color, #ddd); color: var(--comfy-menu-bg, #222); border-color: var(--fg-color, #ddd);
+}
 .p2p-viewer-slider { display: inline-flex; align-items: center; gap: 5px; flex: 1 1 150px; min-width: 0; }
-.p2p-viewer-slider input { flex: 1 1 60px; min-width: 40px; accent-color: var(--p2p-accent); margin: 0; height: 16px; }
+.p2p-viewer-slider input {
+  flex: 1 1 60px; min-width: 40px; accent-color: var(--p2p-accent); margin: 0; height: 16px;
+}
+.p2p-viewer-whole-line { flex-basis: 100%; }
+.p2p-viewer-whole-line .p2p-viewer-said { min-width: 11em; }
 .p2p-viewer-said { color: var(--descrip-text, #999); white-space: nowrap; min-width: 3em; }
 .p2p-viewer-ranking {
   display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 2px 10px; align-content: start; flex: none;
   height: 36px; margin: 0; padding: 0 2px; list-style: none;
 }
 .p2p-viewer-hint { grid-column: 1 / -1; color: var(--descrip-text, #999); }
-.p2p-viewer-rank { display: grid; grid-template-columns: minmax(0, 1fr) 32% 3.6em; gap: 5px; align-items: center; line-height: 17px; }
+.p2p-viewer-rank {
+  display: grid; grid-template-columns: minmax(0, 1fr) 32% 3.6em; gap: 5px; align-items: center; line-height: 17px;
+}
 .p2p-viewer-rank-word { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.p2p-viewer-bar-of { height: 7px; border-radius: 2px; background: linear-gradient(var(--p2p-accent) 0 0) no-repeat var(--comfy-input-bg, #222); background-size: calc(var(--p2p-share) * 100%) 100%; }
+.p2p-viewer-bar-of {
+  height: 7px; border-radius: 2px;
+  background: linear-gradient(var(--p2p-accent) 0 0) no-repeat var(--comfy-input-bg, #222);
+  background-size: calc(var(--p2p-share) * 100%) 100%;
+}
 .p2p-viewer-rank-value { text-align: right; color: var(--descrip-text, #999); font-variant-numeric: tabular-nums; }
 `;

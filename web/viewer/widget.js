@@ -1,5 +1,6 @@
 /** The viewer as the last widget of its node: no part of the workflow file or of what is queued. */
 
+import { keepFromCanvas } from "../shared/canvas.js";
 import { addStyle } from "../shared/dom.js";
 import { localeOf, translator } from "../shared/language.js";
 import { MESSAGES } from "./messages.js";
@@ -10,7 +11,6 @@ const NAME = "p2p_viewer";
 const LOW = 44; // pixels before a run
 const HIGH = 440;
 const WIDE = 440;
-const POINTER = ["pointerdown", "pointermove", "pointerup", "click", "dblclick", "contextmenu"];
 
 /**
  * @param {object} node
@@ -22,8 +22,10 @@ export function addViewer(node, app, api) {
   addStyle(STYLE_ID, STYLE);
   const made = panel(api, translator(MESSAGES, localeOf(app)));
   const height = () => (made.isShowing() ? HIGH : LOW);
-  // A drag in the viewer must not move the node.
-  for (const name of POINTER) made.root.addEventListener(name, (event) => event.stopPropagation());
+  const reserve = () => made.root.style.setProperty("min-height", `${height()}px`);
+  made.root.classList.add("widget-expands"); // Nodes 2.0 gives such a widget the room that is left in its node
+  reserve();
+  keepFromCanvas(made.root, app);
   const widget = node.addDOMWidget(NAME, NAME, made.root, {
     serialize: false,
     hideOnZoom: false,
@@ -35,6 +37,7 @@ export function addViewer(node, app, api) {
   return async (view) => {
     const wasShowing = made.isShowing();
     await made.show(view);
+    reserve();
     if (made.isShowing() && !wasShowing) makeRoom(node);
   };
 }

@@ -14,7 +14,7 @@ const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
  */
 export function wordList(row, name, t, act) {
   const buttons = row.words.map((word) => button(word, act));
-  const root = element("div", { class: "p2p-viewer-words", "data-capture-wheel": "true" }, ...lines());
+  const root = element("div", { class: "p2p-viewer-words" }, ...lines());
   let stop = 0;
   setStop(0);
   root.addEventListener("keydown", (event) => {
