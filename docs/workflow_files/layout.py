@@ -2,6 +2,7 @@
 
 from .host import WIDGETS, Nodes
 
+EDITS = ("P2PReplaceController", "P2PRefineController", "P2PReweightController", "P2PMoveController")
 # (title, width, kinds of nodes from top to bottom)
 COLUMNS = (
     (
@@ -21,7 +22,7 @@ COLUMNS = (
     (
         "Edit",
         360,
-        ("P2PReplaceController", "P2PRefineController", "P2PReweightController", "P2PMoveController", "P2PCombine"),
+        (*EDITS, "P2PCombine"),
     ),
     ("Apply", 340, ("P2PLocalBlend", "P2PApply", "P2PAttentionStore")),
     ("Control picture", 300, ("SolidMask", "MaskComposite", "GrowMask", "MaskToImage", "ControlNetApplyAdvanced")),
@@ -34,20 +35,12 @@ GAP, FRAME, TOP = 60, 20, 40
 
 TITLE_ROW, SOCKET_ROW, WIDGET_ROW, TEXT_ROWS, PICTURE_ROWS = 30, 20, 24, 100, 420
 # What the pack's own widgets need below the ordinary ones, in pixels.
-CHIPS, TIMELINE, VIEWER = 160, 130, 580
+CHIPS, BLEND_CHIPS, TIMELINE, LIVE_MAPS, VIEWER = 160, 260, 130, 220, 580
 OWN_WIDGETS = {
-    **dict.fromkeys(
-        (
-            "P2PReplaceController",
-            "P2PRefineController",
-            "P2PReweightController",
-            "P2PMoveController",
-            "P2PLocalBlend",
-            "P2PAttentionStore",
-        ),
-        CHIPS,
-    ),
+    **dict.fromkeys(EDITS, CHIPS),
+    "P2PLocalBlend": BLEND_CHIPS,
     "P2PApply": TIMELINE,
+    "P2PAttentionStore": CHIPS + LIVE_MAPS,
     "P2PAttentionMaps": CHIPS + VIEWER,
 }
 

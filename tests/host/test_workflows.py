@@ -26,6 +26,7 @@ STEPS = 4
 ONE_PICTURE = {"plain", "prompt_switching", "attention_maps", "maps_of_a_prompt"}
 RUN = [*API_WORKFLOWS, *MINI_TEMPLATES]
 EDITS = [path for path in RUN if name_of(path) not in ONE_PICTURE]
+STOCK_EXTRAS = ("nodes_mask",)  # nodes of ComfyUI's own that a server adds when it starts
 LEAST_CHANGE = 8  # in the mean, of 255: half of what the weakest of these edits was measured to do
 
 
@@ -35,14 +36,16 @@ def identity(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    """The folder of a host that has the pack's nodes."""
-    folder = tmp_path_factory.mktemp("host")
+    """A host that has the pack's nodes, and an output folder for the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("output", "temp"):
-            patch.setattr(folder_paths, f"{name}_directory", str(folder / name))
-        for node in asyncio.run(PromptToPromptExtension().get_node_list()):
-            patch.setitem(host_nodes.NODE_CLASS_MAPPINGS, node.GET_SCHEMA().node_id, node)
-        yield folder
+        patch.setattr(folder_paths, "output_directory", str(tmp_path_factory.mktemp("output")))
+        ours = asyncio.run(PromptToPromptExtension().get_node_list())
+        known = {**host_nodes.NODE_CLASS_MAPPINGS, **{node.GET_SCHEMA().node_id: node for node in ours}}
+        patch.setattr(host_nodes, "NODE_CLASS_MAPPINGS", known)
+        for name in STOCK_EXTRAS:
+            file = Path(host_nodes.__file__).parent / "comfy_extras" / f"{name}.py"
+            assert asyncio.run(host_nodes.load_custom_node(str(file), module_parent="comfy_extras"))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +55,14 @@ def pictures(host):
 
     def run(path: Path) -> list[np.ndarray]:
         if path not in known:
-            known[path] = made_by(small(api_graph(path)), host)
+            known[path] = made_by(small(api_graph(path)))
         return known[path]
 
     return run
 
 
-def made_by(graph: dict, folder: Path) -> list[np.ndarray]:
-    return [_read(folder, entry) for entry in _run(graph)]
+def made_by(graph: dict) -> list[np.ndarray]:
+    return [_read(entry) for entry in _run(graph)]
 
 
 def small(graph: dict) -> dict:
@@ -83,8 +86,9 @@ def _run(graph: dict) -> list[dict]:
     return [entry for node in sorted(made, key=int) for entry in made[node].get("images", [])]
 
 
-def _read(folder: Path, entry: dict) -> np.ndarray:
-    with Image.open(folder / entry["type"] / entry["subfolder"] / entry["filename"]) as image:
+def _read(entry: dict) -> np.ndarray:
+    folder = Path(folder_paths.get_directory_by_type(entry["type"]))
+    with Image.open(folder / entry["subfolder"] / entry["filename"]) as image:
         return np.asarray(image.convert("RGB"), dtype=np.float32)
 
 
@@ -95,7 +99,7 @@ def change(first: np.ndarray, second: np.ndarray) -> float:
 @pytest.mark.parametrize("path", RUN, ids=identity)
 def test_a_workflow_gives_pictures_of_something(path, pictures):
     made = pictures(path)
-    assert len(made) == {"two_targets": 3}.get(name_of(path), 1 if name_of(path) in ONE_PICTURE else 2)
+    assert len(made) == {"two_targets": 3, "with_controlnet": 3}.get(name_of(path), 1 if name_of(path) in ONE_PICTURE else 2)
     for picture in made:
         assert min(picture.shape[:2]) >= 128
         assert picture.std() > 10  # neither black nor one colour
@@ -117,7 +121,7 @@ def test_the_source_is_the_picture_that_stock_nodes_make(name, pictures, host):
     sampler["inputs"]["seed"] = next(
         node["inputs"]["seed"] for node in settings.values() if node["class_type"] == "KSampler"
     )
-    (alone,) = made_by(plain, host)
+    (alone,) = made_by(plain)
     assert change(alone, pictures(path)[0]) < 0.01  # batches of another size round differently: 0.0001
 
 
