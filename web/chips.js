@@ -64,7 +64,9 @@ function chipsExtension() {
 
 /** One step for undo: the front end looks at the graph itself when it hears of input, but not of a drag. */
 function commit() {
-  app.extensionManager?.workflow?.activeWorkflow?.changeTracker?.checkState?.();
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
+  if (tracker?.captureCanvasState) tracker.captureCanvasState();
+  else tracker?.checkState?.(); // its name in the front ends of 2025
 }
 
 /** The step of the front end's own Ctrl+↑/↓. */

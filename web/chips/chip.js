@@ -5,9 +5,9 @@ import { element } from "../shared/dom.js";
 /** The word with what it takes the place of; a removed one is struck through. */
 export function wordLabel(chip) {
   const isSource = chip.id.startsWith("source");
-  const isReplaced = chip.change === "replaced" && chip.other;
-  const old = isReplaced && !isSource ? element("span", { class: "p2p-old" }, element("s", {}, chip.other), " →") : null;
-  const now = isReplaced && isSource ? element("span", { class: "p2p-old" }, `→ ${chip.other}`) : null;
+  const beside = (...parts) => element("span", { class: "p2p-old" }, ...parts);
+  const old = chip.other && !isSource ? beside(element("s", {}, chip.other), " →") : null;
+  const now = chip.other && isSource ? beside(`→ ${chip.other}`) : null;
   const word = chip.change === "removed" ? element("s", {}, chip.text) : chip.text;
   const mark = chip.change === "added" ? "+ " : "";
   return [old, element("span", { class: "p2p-text" }, mark, word), now];

@@ -1,16 +1,16 @@
-/** The chips of one node: reads its texts and the canvas, draws, and writes what the chips do. No state but the text. */
+/** The chips of one node: reads its texts and the canvas, draws, and writes what the chips do. */
 
 import { element } from "../shared/dom.js";
 import { isLinked, widgetValue } from "./links.js";
 import { linkedText, promptsOf } from "./prompts.js";
 import { chipSection } from "./section.js";
-import { readText, stateOf, withOnly, withScale, withSpan, withToggled, withWindow, withoutWindow } from "./state.js";
+import * as texts from "./state.js";
 import { wordsOfEntries, wordsToChoose } from "./words.js";
 
 /**
  * @param {object} node
  * @param {object[]} features of `FEATURES`.
- * @param {{read: (target: object) => Promise<object>, t: Function, commit: () => void, attentionStep: () => number}} host
+ * @param {{read: (target: object) => Promise<object>, t: Function, commit: Function, attentionStep: Function}} host
  * @returns {{root: HTMLElement, refresh: () => void}}
  */
 export function chipPanel(node, features, host) {
@@ -49,7 +49,7 @@ export function chipPanel(node, features, host) {
   function draw({ feature, view }, prompts) {
     const { text, sentence, isReadOnly } = textOf(feature);
     const words = wordsOf(feature, text);
-    const state = stateOf(feature.kind, text, words, usualOf(feature));
+    const state = texts.stateOf(feature.kind, text, words, usualOf(feature));
     const unknown = known.views.length && state.unknown.length ? unknownSentence(state.unknown, prompts.isPart) : "";
     const isFirst = feature === features[0];
     const reason = isFirst ? known.sentence || (prompts.problem && t(prompts.problem)) || choicesOf(prompts) : "";
@@ -58,7 +58,7 @@ export function chipPanel(node, features, host) {
 
   function wordsOf(feature, text) {
     if (known.views.length) return wordsToChoose(known.views, feature.side);
-    return wordsOfEntries(readText(feature.kind, text).places);
+    return wordsOfEntries(texts.readText(feature.kind, text).places);
   }
 
   function textOf(feature) {
@@ -100,12 +100,12 @@ export function chipPanel(node, features, host) {
       begin: () => (gesture = null),
       commit: host.commit,
       attentionStep: host.attentionStep,
-      setScale: (chip, scale) => change(chip.id, (text, words) => withScale(text, words, chip.id, scale)),
+      setScale: (chip, scale) => change(chip.id, (text, words) => texts.withScale(text, words, chip.id, scale)),
       setWindow: (chip, start, end) =>
-        change(chip.id, (text, words) => withWindow(kind, text, words, chip.id, start, end)),
+        change(chip.id, (text, words) => texts.withWindow(kind, text, words, chip.id, start, end)),
       clearWindow(chip) {
         gesture = null;
-        change(chip.id, (text, words) => withoutWindow(kind, text, words, chip.id));
+        change(chip.id, (text, words) => texts.withoutWindow(kind, text, words, chip.id));
       },
       choose(chip, { more, span }) {
         const from = last ?? chip.id;
@@ -118,14 +118,14 @@ export function chipPanel(node, features, host) {
   }
 
   function chosen({ single }, text, words, chip, { more, span, from }) {
-    const spanned = span ? withSpan(text, words, from, chip.id) : null;
+    const spanned = span ? texts.withSpan(text, words, from, chip.id) : null;
     if (spanned !== null) return spanned;
-    return single && !more ? withOnly(text, words, chip.id) : withToggled(text, words, chip.id);
+    return single && !more ? texts.withOnly(text, words, chip.id) : texts.withToggled(text, words, chip.id);
   }
 
   function canWrite(feature) {
     const { text, isReadOnly } = textOf(feature);
-    return !isReadOnly && readText(feature.kind, text).error === null;
+    return !isReadOnly && texts.readText(feature.kind, text).error === null;
   }
 
   /** Through the widget and its callback, as if it had been typed, so that everybody hears of it. */

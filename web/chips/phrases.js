@@ -41,7 +41,7 @@ export function placesOf(words, text) {
   return places;
 }
 
-/** The words that a phrase means, as numbers: all its occurrences, or the one it asks for. Empty where it is not there. */
+/** The words that a phrase means, as numbers: all its occurrences, or the one it asks for; none if it is not there. */
 export function wordsOfPhrase(words, phrase) {
   const [text, number] = splitOccurrence(phrase);
   const places = placesOf(words, text);

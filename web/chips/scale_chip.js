@@ -15,7 +15,8 @@ import { windowTrack } from "./track.js";
 export function scaleChip(first, actions, t) {
   let chip = first;
   const number = element("span", { class: "p2p-number" });
-  const slider = element("div", { class: "p2p-word p2p-slider", role: "slider", tabindex: 0 }, ...wordLabel(chip), number);
+  const properties = { class: "p2p-word p2p-slider", role: "slider", tabindex: 0 };
+  const slider = element("div", properties, ...wordLabel(chip), number);
   slider.setAttribute("aria-label", t("scaleOf", { word: chip.text }));
   slider.setAttribute("aria-valuemin", String(-LARGEST_SCALE));
   slider.setAttribute("aria-valuemax", String(LARGEST_SCALE));

@@ -17,7 +17,7 @@ export function chipSection(feature, actions, t, label) {
   const notes = element("div", { class: "p2p-note", role: "status" });
   const heading = label && element("span", { class: "p2p-label" }, label);
   const named = { role: "group", "aria-label": label ?? t("chips"), dataset: { input: feature.name } };
-  const root = element("div", { class: "p2p-section", ...named }, heading, list, notes);
+  const root = element("div", { class: "p2p-section", ...named }, list, notes);
   let shown = { signature: "", chips: [] };
 
   function make(chip) {
@@ -31,7 +31,7 @@ export function chipSection(feature, actions, t, label) {
     const focused = document.activeElement?.closest?.("[data-word]");
     const id = list.contains(focused) ? focused.dataset.word : null;
     shown = { signature, chips: chips.map(make) };
-    fill(list, ...shown.chips.map((chip) => chip.root));
+    fill(list, heading, ...shown.chips.map((chip) => chip.root));
     if (id) shown.chips[chips.findIndex((chip) => chip.id === id)]?.focus();
   }
 

@@ -8,11 +8,9 @@ export const STYLE = `
   scrollbar-width: thin; color: var(--p2p-ink); font: 12px/16px Inter, Arial, sans-serif; text-align: left;
   user-select: none; cursor: default; }
 .p2p-section + .p2p-section { margin-top: 3px; }
-.p2p-section { display: flex; align-items: baseline; gap: 6px; flex-wrap: wrap; }
-.p2p-label { flex: none; color: var(--p2p-dim); font-size: 11px; }
-.p2p-list { display: flex; flex: 1 1 180px; flex-wrap: wrap; gap: 4px; align-items: stretch; min-width: 0;
-  padding: 2px; }
-.p2p-note { flex: 1 0 100%; margin: 0; padding: 0 2px; color: var(--p2p-dim); font-size: 11px; line-height: 14px;
+.p2p-label { align-self: center; margin-right: 2px; color: var(--p2p-dim); font-size: 11px; }
+.p2p-list { display: flex; flex-wrap: wrap; gap: 4px; align-items: stretch; min-width: 0; padding: 2px; }
+.p2p-note { margin: 0; padding: 0 2px; color: var(--p2p-dim); font-size: 11px; line-height: 14px;
   overflow-wrap: anywhere; }
 .p2p-note.is-error { color: var(--error-text, #f66); }
 .p2p-chip { box-sizing: border-box; position: relative; display: flex; flex-direction: column; min-width: 52px;
@@ -36,7 +34,8 @@ export const STYLE = `
 .p2p-gauge > i { position: absolute; top: 0; bottom: 0; border-radius: 2px; background: var(--p2p-tint); }
 .p2p-gauge::after { content: ""; position: absolute; left: 50%; top: -2px; bottom: -2px; width: 1px;
   background: var(--p2p-ink); }
-.p2p-track { position: relative; height: 8px; margin: 1px 6px 2px; touch-action: none; }
+.p2p-track { position: relative; height: 8px; margin: 1px 6px 2px; touch-action: none; opacity: .4; }
+.has-window .p2p-track, .p2p-chip:hover .p2p-track, .p2p-chip:focus-within .p2p-track { opacity: 1; }
 .p2p-track::before { content: ""; position: absolute; left: 0; right: 0; top: 3px; height: 2px; border-radius: 1px;
   background: color-mix(in srgb, var(--p2p-ink) 16%, transparent); }
 .p2p-track > i { position: absolute; top: 3px; height: 2px; background: var(--p2p-dim); }
@@ -50,5 +49,4 @@ export const STYLE = `
 .p2p-toggle[aria-pressed="true"] { --p2p-strength: 34%; --p2p-tint: var(--p2p-less); }
 .p2p-toggle[aria-disabled="true"] { cursor: default; }
 .p2p-chips :focus-visible { outline: 2px solid var(--p2p-focus); outline-offset: 1px; }
-.p2p-chips .p2p-focused { outline: 2px solid var(--p2p-focus); outline-offset: 1px; }
 `;

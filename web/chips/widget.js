@@ -3,7 +3,7 @@
 const NAME = "p2p_chips";
 const MARGIN = 10; // that the classic renderer leaves around a DOM widget
 const HEIGHTS = { scales: 92, word_windows: 92, words: 52 };
-const NEXT_HEIGHT = 24; // of every further section
+const NEXT_HEIGHT = 40; // of every further section
 
 /** Calls the function there was, and then another. */
 export function chained(previous, next) {
@@ -32,7 +32,9 @@ export function addChipWidget(node, root, features, app) {
 
 /** What happens on chips is theirs: the canvas neither selects, drags nor zooms. The rest still reaches it. */
 function keepFromCanvas(root, app) {
-  root.dataset.captureWheel = "true";
+  // Nodes 2.0 leaves the wheel to what says so; that is here what has the focus.
+  root.addEventListener("focusin", () => (root.dataset.captureWheel = "true"));
+  root.addEventListener("focusout", () => delete root.dataset.captureWheel);
   for (const name of ["pointerdown", "pointermove", "pointerup", "dblclick", "contextmenu"]) {
     root.addEventListener(name, (event) => {
       if (event.button !== 1 && (event.buttons & 4) === 0) event.stopPropagation();

@@ -52,9 +52,10 @@ export function wordsOfEntries(places) {
 
 function wordsOfPair(view, { change, source, target }, side) {
   const textOf = (words, numbers) => numbers.map((number) => words[number].text).join(" ");
+  const isShownBeside = side === "both"; // the new word then says what it takes the place of
   const old = source.map((number) => shownWord("source", number, view.source[number], {
-    change: change === "kept" ? "kept" : change === "replaced" ? "replaced" : "removed",
-    other: change === "replaced" ? textOf(view.target, target) : "",
+    change: change === "replaced" && isShownBeside ? "removed" : change,
+    other: change === "replaced" && !isShownBeside ? textOf(view.target, target) : "",
     choosable: side !== "target",
   }));
   const now = target.map((number) => shownWord("target", number, view.target[number], {
