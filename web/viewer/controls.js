@@ -1,7 +1,8 @@
 /** What the viewer can be set to: the way of looking, the picture, the opacity, the scale and the step. */
 
 import { element } from "../shared/dom.js";
-import { PER_WORD, SHARED } from "./maps.js";
+import { heatGradient } from "./colours.js";
+import { PER_WORD, SHARED, percent } from "./maps.js";
 import { COMPARE, MASK, SIDE_BY_SIDE } from "./state.js";
 
 const MODE_TEXTS = { [SIDE_BY_SIDE]: "sideBySide", [COMPARE]: "compare", [MASK]: "mask" };
@@ -75,6 +76,18 @@ export function stepSlider(frames, t, change) {
     input.value = frame;
     input.setAttribute("aria-valuetext", text);
     said.textContent = text;
+  };
+  return { root, paint };
+}
+
+/** What the colours stand for: from nothing to the full values of the pictures that are shown. */
+export function legend(t) {
+  const said = element("span", { class: "p2p-viewer-said" });
+  const bar = element("span", { class: "p2p-viewer-colours", style: { background: heatGradient() } });
+  const root = element("span", { class: "p2p-viewer-legend", title: t("legend") }, element("span", {}, "0"), bar, said);
+  const paint = (fulls) => {
+    root.style.visibility = fulls.length > 0 ? "visible" : "hidden";
+    said.textContent = [...new Set(fulls.map(percent))].join(" | ");
   };
   return { root, paint };
 }

@@ -1,11 +1,11 @@
 /** The viewer: what it shows of a view, and what happens when it is pointed at, clicked and typed to. */
 
 import { element, fill } from "../shared/dom.js";
-import { holdButton, modeSwitch, opacitySlider, pictureSelect, scaleSwitch, stepSlider } from "./controls.js";
+import { holdButton, legend, modeSwitch, opacitySlider, pictureSelect, scaleSwitch, stepSlider } from "./controls.js";
 import { focused } from "./lock.js";
 import { loadAtlas, pictureUrl } from "./loading.js";
-import { percent, ranking } from "./maps.js";
-import { choices } from "./pairs.js";
+import { fullOf, percent, ranking, wordOf } from "./maps.js";
+import { choices, rowsOf } from "./pairs.js";
 import { isPossible, stage } from "./stage.js";
 import { MODES, SIDE_BY_SIDE, reduced, startOf } from "./state.js";
 
@@ -74,7 +74,7 @@ export function panel(api, t) {
     const pictures = stage(current, choiceNow(), state.mode, { t, onWord, onPoint, onDivider: set("divider") });
     const top = topControls();
     const ranks = rankingList();
-    const parts = [...top, opacitySlider(t, set("opacity")), scaleSwitch(t, set("scale"))];
+    const parts = [...top, opacitySlider(t, set("opacity")), scaleSwitch(t, set("scale")), legendPart()];
     if (view.frames.length > 1) parts.push(stepSlider(view.frames, t, set("frame")));
     const hasFocus = root.contains(document.activeElement) ? document.activeElement.dataset.value : null;
     fill(
@@ -102,6 +102,18 @@ export function panel(api, t) {
       parts.push({ ...holdButton(t("flip"), t("flipHint", { name: shown }), set("isFlipped")), paint() {} });
     }
     return parts;
+  }
+
+  function legendPart() {
+    const { root: made, paint } = legend(t);
+    const fullIn = (row, column, { frame, scale }) => {
+      const word = column === null ? null : wordOf(current.view.rows[row], column);
+      return word === null || word.largest[frame] === null ? [] : [fullOf(current.view.rows, word, frame, scale)];
+    };
+    return {
+      root: made,
+      paint: (state, { column }) => paint(rowsOf(choiceNow()).flatMap((row) => fullIn(row, column, state))),
+    };
   }
 
   function nameOfChoice({ row, source, group }) {
