@@ -4,7 +4,7 @@ import pytest
 from p2p.tests.browser import ui
 
 FADER, REPLACE, MOVE, BLEND = "P2PReweightController", "P2PReplaceController", "P2PMoveController", "P2PLocalBlend"
-SOURCE, TARGET = "a red cat, at night", "a dog, a dog at night"
+SOURCE, TARGET = "a red cat, at night in fog", "a dog, a dog at night"
 
 
 @pytest.fixture
@@ -42,8 +42,11 @@ def text(page, kind=FADER, name="scales"):
 
 
 def type_text(page, value):
-    """Type into the text box of the fader."""
-    page.get_by_placeholder("night: 1.6").locator("visible=true").fill(value)
+    """Type into the text box of the fader, which is the one that has its text."""
+    find = (
+        "text => [...document.querySelectorAll('textarea')].findIndex((e) => e.checkVisibility() && e.value === text)"
+    )
+    page.locator("textarea").nth(page.evaluate(find, text(page))).fill(value)
     ui.settle(page)
 
 
@@ -87,7 +90,7 @@ def put_prompts(page, source, target):
             widget.value = text;
             widget.callback?.(text);
           }
-          app.extensionManager.workflow.activeWorkflow.changeTracker.checkState();
+          window.dispatchEvent(new MouseEvent('mouseup')); // as after any click
         }""",
         [source, target],
     )
@@ -257,7 +260,7 @@ def test_a_copy_has_chips_of_its_own(fader):
           const [first, copy] = app.graph.nodes.filter((n) => n.type === 'P2PReweightController');
           copy.pos = [first.pos[0], first.pos[1] + 400];
           first.pos = [first.pos[0] - 3000, first.pos[1]];
-          app.extensionManager.workflow.activeWorkflow.changeTracker.checkState();
+          window.dispatchEvent(new MouseEvent('mouseup')); // as after any click
           app.canvas.ds.offset[0] = -copy.pos[0] + 200;
           app.canvas.ds.offset[1] = -copy.pos[1] + 150;
           app.canvas.setDirty(true, true);
@@ -284,7 +287,7 @@ def test_the_alignment_is_marked(page):
     swapped = chip(page, "dog")
     assert swapped.locator(".p2p-old").inner_text().split() == ["red", "cat", "→"]
     assert page.locator(".is-added .p2p-text").all_inner_texts() == ["+ a", "+ dog"]
-    assert page.locator(".p2p-removed").count() >= 1
+    assert page.locator(".p2p-removed").all_inner_texts() == ["in", "fog"]
     end = swapped.locator(".p2p-handle").nth(1)
     end.focus()
     page.keyboard.press("Shift+ArrowLeft")

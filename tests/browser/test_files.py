@@ -12,12 +12,31 @@ MARKUP = "<img src=x onerror=window.p2pFired=1> <img/src=x/onerror=window.p2pFir
 TEXTS = {"P2PTextEncode": "text", "P2PReweightController": "edits"}
 
 
-def comparable(workflow, renderer):
-    """Nodes 2.0 of front end 1.32.9 makes every node, stock ones too, 30 pixels lower whenever it opens a workflow."""
-    if renderer == "classic":
-        return workflow
-    nodes = [{**node, "size": node["size"][0]} for node in workflow["nodes"]]
-    return {**workflow, "nodes": nodes}
+def differences(one, other, renderer, place=""):
+    """Return where two workflows differ, and how.
+
+    Nodes 2.0 of front end 1.32.9 makes every node, stock ones too, 30 pixels lower whenever it opens a workflow.
+    """
+    if renderer == "vue" and place.endswith("/size"):
+        return []
+    if type(one) is type(other) is dict:
+        pairs = [(key, one.get(key), other.get(key)) for key in {**one, **other}]
+    elif type(one) is type(other) is list and len(one) == len(other):
+        pairs = [(index, *both) for index, both in enumerate(zip(one, other, strict=True))]
+    else:
+        return [] if one == other else [f"{place}: {one!r} and {other!r}"]
+    return [text for key, *both in pairs for text in differences(*both, renderer, f"{place}/{key}")]
+
+
+def state(page):
+    """What would be saved now."""
+    return page.evaluate(
+        """() => {
+          const {changeTracker} = app.extensionManager.workflow.activeWorkflow;
+          changeTracker.checkState();  // as every click does
+          return JSON.parse(JSON.stringify(changeTracker.activeState));
+        }"""
+    )
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
@@ -26,14 +45,14 @@ def test_a_workflow_that_is_opened_again_is_the_same(path, page, renderer):
     saved = ui.workflow(page)
     ui.load(page, ui.EMPTY)
     ui.load(page, saved)
-    assert comparable(ui.workflow(page), renderer) == comparable(saved, renderer)
+    assert not differences(saved, ui.workflow(page), renderer)
 
 
 def test_a_workflow_is_saved_and_opened_by_hand(fresh_page, host, renderer):
     name = f"by_hand_{renderer}"
     ui.load(fresh_page, ui.template("word_swap_mini"))
     ui.set_widget(fresh_page, "KSampler", "seed", 1234)
-    saved = ui.workflow(fresh_page)
+    saved, prompt = state(fresh_page), ui.prompt(fresh_page)
     fresh_page.locator("#graph-canvas").focus()
     fresh_page.keyboard.press("Control+s")
     box = fresh_page.get_by_role("dialog").get_by_role("textbox")
@@ -48,7 +67,8 @@ def test_a_workflow_is_saved_and_opened_by_hand(fresh_page, host, renderer):
     fresh_page.get_by_text(name).last.click()
     fresh_page.wait_for_function("() => app.graph.nodes.some((node) => node.type === 'P2PApply')")
     ui.settle(fresh_page)
-    assert comparable(ui.workflow(fresh_page), renderer) == comparable(saved, renderer)
+    assert not differences(saved, state(fresh_page), renderer)
+    assert ui.prompt(fresh_page) == prompt
 
 
 def test_a_saved_picture_dropped_on_the_canvas_restores_the_graph(page, host, renderer):
@@ -64,7 +84,7 @@ def test_a_saved_picture_dropped_on_the_canvas_restores_the_graph(page, host, re
     page.wait_for_function("() => app.graph.nodes.some((node) => node.type === 'P2PApply')")
     ui.settle(page)
     assert ui.prompt(page) == prompt
-    assert comparable(ui.workflow(page), renderer)["nodes"] == comparable(workflow, renderer)["nodes"]
+    assert not differences(workflow["nodes"], ui.workflow(page)["nodes"], renderer)
 
 
 @pytest.mark.parametrize("name", ["fader_mini", "attention_maps_mini", "word_swap_mini"])

@@ -5,6 +5,8 @@ from p2p.tests.browser import ui
 from p2p.tests.browser.twins import RUNNABLE, run_small, same, twin
 from p2p.tests.template_files import TEMPLATES, read_json
 
+PICTURE = "async (image) => [...new Uint8Array(await (await fetch(image.src)).arrayBuffer())]"
+
 
 def name(path):
     return path.stem
@@ -26,8 +28,7 @@ def test_there_are_runnable_templates():
 def test_a_template_opens_without_a_word(path, page):
     workflow = read_json(path)
     ui.load(page, workflow)
-    ui.fit(page)
-    ui.screenshot(page, f"template_{path.stem}")
+    ui.overview(page, f"template_{path.stem}")
     assert not ui.dialogs(page)
     assert not ui.missing_nodes(page)
     assert page.evaluate("app.graph.nodes.length") == len(workflow["nodes"])
@@ -42,19 +43,14 @@ def test_a_template_is_the_graph_of_its_twin(path, page):
 @pytest.mark.parametrize("path", RUNNABLE, ids=name)
 def test_a_template_gives_the_latent_of_its_twin(path, page, host, twin_latents):
     made = run_small(page, host, path)
-    ui.fit(page)
-    ui.screenshot(page, f"run_{path.stem}")
+    ui.overview(page, f"run_{path.stem}")
     assert same(made, twin_latents.of(path))
 
 
 def test_the_button_runs_a_template(page, host):
     ui.load(page, ui.template("word_swap_mini"))
     ui.set_widget(page, "KSampler", "steps", 2)
-    known = set(host.json("/history"))
-    page.get_by_role("button", name="Run", exact=True).click()
-    page.wait_for_function("() => app.graph.nodes.find((n) => n.type === 'SaveImage')?.imgs?.length > 0")
-    (identity,) = set(host.json("/history")) - known
-    pictures = host.pictures(host.outputs(identity))
+    pictures = host.pictures(ui.run_by(page, host, page.get_by_role("button", name="Run", exact=True).click))
     assert len(pictures) == 4  # two prompts, two pictures of each
     assert all(picture.std() > 10 for picture in pictures)
 
@@ -69,7 +65,7 @@ def test_the_template_browser_shows_all_with_thumbnails(page):
         picture = card.locator("img").first
         picture.wait_for()
         page.wait_for_function("(image) => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
-        assert f"/{path.stem}.jpg" in picture.get_attribute("src")
+        assert bytes(page.evaluate(PICTURE, picture.element_handle())) == path.with_suffix(".jpg").read_bytes()
     ui.screenshot(page, "template_browser")
     chosen = RUNNABLE[0]
     dialog.get_by_test_id(f"template-workflow-{chosen.stem}").click()

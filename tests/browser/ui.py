@@ -18,6 +18,7 @@ A test in tests/browser gets these fixtures (conftest.py):
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from p2p.development import paths
@@ -34,6 +35,7 @@ SETTINGS = {  # of a user who has been here before and has seen all that is show
     "Comfy.Workflow.ShowMissingModelsWarning": True,
 }
 VUE = "Comfy.VueNodes.Enabled"
+OVERVIEW = {"width": 2600, "height": 1100}
 SCREENSHOTS = paths.RESULTS / "browser"
 READY = """() => {
   const app = window.app, manager = app?.extensionManager;
@@ -55,12 +57,13 @@ def open_app(page: Page, host: BrowserHost, renderer: str, **settings: object) -
 
 def clear(page: Page) -> None:
     """Bring an open page back to an empty canvas: no dialog, nothing selected, no other workflow."""
-    page.mouse.move(1, 1)
+    page.mouse.move(page.viewport_size["width"] / 2, page.viewport_size["height"] - 2)  # nothing lies there
     for _ in range(5):
         if dialogs(page):
             page.keyboard.press("Escape")
             page.wait_for_timeout(300)  # a dialog fades away
     page.evaluate("document.activeElement?.blur()")
+    page.evaluate("app.extensionManager.sidebarTab.activeSidebarTabId = null")
     load(page, EMPTY)
     page.evaluate(
         """async () => {
@@ -168,20 +171,17 @@ def save_latents(page: Page) -> None:
 
 
 def run(page: Page, host: BrowserHost) -> dict:
-    """Queue the canvas as the button Run does, wait for the end, and return the outputs by node id."""
-    answer = page.evaluate(
-        """async () => {
-          let heard;
-          const identity = new Promise((done) => { heard = ({detail}) => done(detail.prompt_id); });
-          app.api.addEventListener('execution_start', heard);
-          if (!(await app.queuePrompt(0, 1))) return {refused: app.lastNodeErrors ?? 'the server refused the graph'};
-          const found = await identity;
-          app.api.removeEventListener('execution_start', heard);
-          return {identity: found};
-        }"""
-    )
-    assert "identity" in answer, json.dumps(answer)
-    outputs = host.outputs(answer["identity"])
+    """Queue the canvas, wait for the end, and return the outputs by node id."""
+    return run_by(page, host, lambda: page.evaluate("() => { app.queuePrompt(0, 1); }"))
+
+
+def run_by(page: Page, host: BrowserHost, queue: Callable[[], None]) -> dict:
+    """As ``run``; ``queue`` does what queues the canvas, for example a click."""
+    with page.expect_response(lambda reply: reply.request.method == "POST" and reply.url.endswith("/prompt")) as sent:
+        queue()
+    answer = sent.value.json()
+    assert "prompt_id" in answer, json.dumps(answer)
+    outputs = host.outputs(answer["prompt_id"])
     settle(page)
     return outputs
 
@@ -232,6 +232,17 @@ def dialogs(page: Page) -> list[str]:
 def missing_nodes(page: Page) -> list[str]:
     """Return the types of nodes on the canvas that the front end does not know."""
     return page.evaluate("app.graph.nodes.filter((n) => n.has_errors || n.last_serialization).map((n) => n.type)")
+
+
+def overview(page: Page, name: str) -> Path:
+    """Keep a picture of the whole graph, large enough to be read."""
+    size = page.viewport_size
+    page.set_viewport_size(OVERVIEW)
+    fit(page)
+    path = screenshot(page, name)
+    page.set_viewport_size(size)
+    settle(page)
+    return path
 
 
 def screenshot(page: Page, name: str) -> Path:
