@@ -138,7 +138,7 @@ def _outer(outline: Outline, definition: dict, graph: dict, version: str) -> dic
         "outputs": [{"name": field["name"], "type": field["type"], "links": []} for field in definition["outputs"]],
         "title": outline.name,
         "properties": {"cnr_id": "prompt-to-prompt", "ver": version},
-        "widgets_values": [graph[port.ends[0][0]]["inputs"][port.ends[0][1]] for port in widgets],
+        "widgets_values": [graph[identity]["inputs"][name] for identity, name in ends],
     }
 
 
