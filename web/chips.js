@@ -14,7 +14,8 @@ import { localeOf, translator } from "./shared/language.js";
 app.registerExtension(chipsExtension());
 
 function chipsExtension() {
-  const panels = new Set();
+  const panels = new Map(); // by node
+  const left = new Map(); // by node id: what chips were drawn in before undo, or another graph, made the node anew
   const read = wordReader((path, options) => api.fetchApi(path, options));
   let isPlanned = false;
 
@@ -24,7 +25,11 @@ function chipsExtension() {
     isPlanned = true;
     requestAnimationFrame(() => {
       isPlanned = false;
-      for (const panel of panels) panel.refresh();
+      for (const [node, panel] of panels) {
+        takePlace(node, panel.root, left.get(node.id));
+        panel.refresh();
+      }
+      left.clear();
     });
   }
 
@@ -52,14 +57,22 @@ function chipsExtension() {
       }
       node.onConnectionsChange = chained(node.onConnectionsChange, refreshAll);
       node.onAdded = chained(node.onAdded, () => {
-        panels.add(panel);
+        panels.set(node, panel);
         refreshAll();
       });
-      node.onRemoved = chained(node.onRemoved, () => panels.delete(panel));
+      node.onRemoved = chained(node.onRemoved, () => {
+        panels.delete(node);
+        left.set(node.id, panel.root);
+      });
     },
 
     afterConfigureGraph: refreshAll,
   };
+}
+
+/** Nodes 2.0 keeps what it drew for a node's id, also where another node has that id now. */
+function takePlace(node, root, old) {
+  if (old?.isConnected && !root.isConnected && node.graph === app.canvas.graph) old.replaceWith(root);
 }
 
 /** One step for undo: the front end looks at the graph itself when it hears of input, but not of a drag. */

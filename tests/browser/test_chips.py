@@ -29,7 +29,7 @@ def shown(page, kind, scale=1.25):
         [kind, scale],
     )
     ui.settle(page)
-    page.locator(".p2p-chip").first.wait_for()
+    page.locator(".p2p-chip[data-word^=target]").first.wait_for()  # those of the prompt, once the server has told
     return page
 
 
@@ -124,7 +124,7 @@ def test_a_drag_goes_as_far_at_any_zoom(fader, scale):
 
 
 def test_a_drag_does_not_move_the_node_or_the_canvas(fader):
-    places = "[...app.graph.nodes.flatMap((n) => [...n.pos]), ...app.canvas.ds.offset]"
+    places = "[Object.fromEntries(app.graph.nodes.map((n) => [n.id, [...n.pos]])), [...app.canvas.ds.offset]]"
     before = fader.evaluate(places)
     drag(fader, slider(fader, "car"), 60)
     assert text(fader) != "red: 3" and fader.evaluate(places) == before
@@ -241,7 +241,12 @@ def test_files_and_prompts_know_nothing_of_chips(fader):
     assert set(inputs) == {"scales", "conditioning"}
     ui.load(fader, workflow)
     shown(fader, FADER)
-    assert ui.workflow(fader)["nodes"] == workflow["nodes"] and value(fader, "red") == 3
+    assert nodes_of(ui.workflow(fader)) == nodes_of(workflow) and value(fader, "red") == 3
+
+
+def nodes_of(workflow):
+    """The nodes without where they are drawn: Nodes 2.0 rounds places and sizes differently each time it draws."""
+    return [{key: part for key, part in node.items() if key not in ("pos", "size")} for node in workflow["nodes"]]
 
 
 def test_a_copy_has_chips_of_its_own(fader):
@@ -336,7 +341,8 @@ def test_words_of_a_blend_are_chosen_for_each_input(page):
     ui.screenshot(page, "chips_blend")
 
 
-def test_in_a_subgraph(fader):
+def test_in_a_subgraph(fader, complaints):
+    complaints.expect("Attempted to cleanup event listeners")  # of the front end, whenever a subgraph is made
     fader.evaluate(
         """() => {
           const node = app.graph.nodes.find((n) => n.type === 'P2PReweightController');

@@ -7,6 +7,8 @@ export const STYLE = `
   box-sizing: border-box; width: 100%; height: 100%; min-width: 0; contain: layout size; overflow: auto;
   scrollbar-width: thin; color: var(--p2p-ink); font: 12px/16px Inter, Arial, sans-serif; text-align: left;
   user-select: none; cursor: default; }
+.lg-node-widget .p2p-chips, .lg-node .p2p-chips {
+  --p2p-ground: var(--component-node-widget-background, var(--comfy-input-bg, #222)); }
 .p2p-section + .p2p-section { margin-top: 3px; }
 .p2p-label { align-self: center; margin-right: 2px; color: var(--p2p-dim); font-size: 11px; }
 .p2p-list { display: flex; flex-wrap: wrap; gap: 4px; align-items: stretch; min-width: 0; padding: 2px; }
