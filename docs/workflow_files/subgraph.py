@@ -115,9 +115,8 @@ def _port(outline: Outline, port: Port, kind: str, links: list[int]) -> dict:
 
 def _outer(outline: Outline, definition: dict, graph: dict, version: str) -> dict:
     """The one node. Inputs that are widgets inside are widgets of it, too."""
-    widgets = [
-        port for port, field in zip(outline.inputs, definition["inputs"], strict=True) if field["type"] in WIDGETS
-    ]
+    ports = zip(outline.inputs, definition["inputs"], strict=True)
+    ends = [port.ends[0] for port, field in ports if field["type"] in WIDGETS]
     return {
         "id": 1,
         "type": definition["id"],
