@@ -9,7 +9,7 @@ from p2p.tests.template_files import TEMPLATES, read_json
 
 # With and without spaces, because words are shown one by one.
 MARKUP = "<img src=x onerror=window.p2pFired=1> <img/src=x/onerror=window.p2pFired=1>"
-TEXTS = {"P2PTextEncode": "text", "P2PReweightController": "edits"}
+TEXTS = {"P2PTextEncode": "text", "P2PReweightController": "scales"}
 
 
 def differences(one, other, renderer, place=""):

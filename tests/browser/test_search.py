@@ -24,7 +24,7 @@ def test_nodes_are_found(words, page, host):
 
 def test_what_is_found_is_added(page):
     ui.search(page, "swap")
-    page.keyboard.press("Enter")
+    page.get_by_role("option").filter(has_text="P2P Replace").click()
     page.wait_for_function("() => app.graph.nodes.some((node) => node.type === 'P2PReplaceController')")
 
 

@@ -35,6 +35,8 @@ SETTINGS = {  # of a user who has been here before and has seen all that is show
     "Comfy.Workflow.ShowMissingModelsWarning": True,
 }
 VUE = "Comfy.VueNodes.Enabled"
+SET_SETTING = "([id, value]) => app.extensionManager.setting.set(id, value)"
+SMALLEST_TEXT = "LiteGraph.Canvas.MinFontSizeForLOD"
 OVERVIEW = {"width": 2600, "height": 1100}
 SCREENSHOTS = paths.RESULTS / "browser"
 READY = """() => {
@@ -50,6 +52,7 @@ EMPTY |= {"version": 0.4}
 def open_app(page: Page, host: BrowserHost, renderer: str, **settings: object) -> None:
     """Load the front end in a renderer, with an empty canvas."""
     host.settings(**{**SETTINGS, VUE: renderer == "vue", **settings})
+    page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
     page.goto(host.url, wait_until="domcontentloaded")
     page.wait_for_function(READY)
     clear(page)
@@ -79,7 +82,7 @@ def renderer_of(page: Page) -> str:
 
 def set_renderer(page: Page, renderer: str) -> None:
     """Change the renderer of an open page, as the setting does."""
-    page.evaluate(f"value => app.extensionManager.setting.set('{VUE}', value)", renderer == "vue")
+    page.evaluate(SET_SETTING, [VUE, renderer == "vue"])
     settle(page)
 
 
@@ -163,6 +166,7 @@ def save_latents(page: Page) -> None:
           for (const decoder of decoders) {
             const link = app.graph.links.get?.(decoder.inputs[0].link) ?? app.graph.links[decoder.inputs[0].link];
             const saver = LiteGraph.createNode('SaveLatent');
+            saver.pos = [decoder.pos[0], decoder.pos[1] + decoder.size[1] + 60];
             app.graph.add(saver);
             app.graph.getNodeById(link.origin_id).connect(link.origin_slot, saver, 0);
           }
@@ -238,8 +242,10 @@ def overview(page: Page, name: str) -> Path:
     """Keep a picture of the whole graph, large enough to be read."""
     size = page.viewport_size
     page.set_viewport_size(OVERVIEW)
+    page.evaluate(SET_SETTING, [SMALLEST_TEXT, 0])  # else the texts of a large graph are left out
     fit(page)
     path = screenshot(page, name)
+    page.evaluate(SET_SETTING, [SMALLEST_TEXT, 8])
     page.set_viewport_size(size)
     settle(page)
     return path
