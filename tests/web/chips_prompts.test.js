@@ -151,6 +151,12 @@ describe("the attention store", () => {
     assert.deepEqual(targetsOf(nodes, 3), [SWAP]);
   });
 
+  test("models in a circle end", () => {
+    const around = (model) => ({ type: "LoraLoader", inputs: { model: ["MODEL", model, 0] }, outputs: ["MODEL"] });
+    const nodes = { 3: { ...store(), inputs: { model: ["MODEL", 5, 0] } }, 4: around(3), 5: around(4) };
+    assert.equal(targetsOf(nodes, 3), "noSampler");
+  });
+
   test("no sampler", () => {
     assert.equal(targetsOf({ 3: store() }, 3), "noSampler");
     assert.equal(targetsOf({ 1: { type: "P2PAttentionMaps", inputs: { attention: ["P2P_ATTENTION", 2, 0] } }, 2: { type: "P2PLoadAttention", outputs: ["P2P_ATTENTION"] } }, 1), "elsewhere");

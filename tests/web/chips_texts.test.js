@@ -26,6 +26,7 @@ test("both languages say the same things", () => {
 test("a drag goes in whole steps and not past the ends", () => {
   assert.equal(numbers.draggedScale(1, 0), 1);
   assert.equal(numbers.draggedScale(1, 8), 1.1);
+  assert.equal(numbers.draggedScale(1, 80), 2);
   assert.equal(numbers.draggedScale(1, -1000), -2);
   assert.equal(numbers.draggedScale(1, 1000), 4);
   assert.equal(numbers.draggedScale(50, 1000), 50);
