@@ -87,6 +87,8 @@ figcaption.p2p-viewer-name { text-align: center; }
   flex: 1 1 60px; min-width: 40px; accent-color: var(--p2p-accent); margin: 0; height: 16px;
 }
 .p2p-viewer-legend { display: inline-flex; align-items: center; gap: 5px; }
+/* Of one width, or words would move away from the pointer when their map is shown. */
+.p2p-viewer-legend .p2p-viewer-said { width: 7em; overflow: hidden; text-overflow: ellipsis; }
 .p2p-viewer-colours { width: 56px; height: 8px; border-radius: 2px; }
 .p2p-viewer-whole-line { flex-basis: 100%; }
 .p2p-viewer-whole-line .p2p-viewer-said { min-width: 11em; }
