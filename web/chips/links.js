@@ -29,13 +29,19 @@ export function originOf(place, inputName) {
 }
 
 export function isLinked(node, inputName) {
-  return (node.inputs?.[slotNamed(node, inputName)]?.link ?? null) !== null;
+  return isSlotLinked(node, slotNamed(node, inputName));
+}
+
+/** Asked of the node: newer front ends warn who reads it off the slot. */
+export function isSlotLinked(node, slot) {
+  return slot >= 0 && Boolean(node.isInputConnected(slot));
 }
 
 /** The inputs, as {place, slot}, that an output is connected to. */
 export function consumersOf(place, slot, steps = MOST_STEPS) {
-  const links = place.node.outputs?.[slot]?.links ?? [];
-  return links.flatMap((id) => consumersOfLink(place, linkOf(place.node.graph, id), steps));
+  const { node } = place;
+  const isFromHere = (link) => link.origin_id === node.id && link.origin_slot === slot;
+  return [...node.graph.links.values()].filter(isFromHere).flatMap((link) => consumersOfLink(place, link, steps));
 }
 
 export function classOf(node) {
@@ -52,7 +58,7 @@ function slotNamed(node, name) {
 
 function originOfSlot(place, slot, steps) {
   const { node, owners } = place;
-  const link = linkOf(node.graph, node.inputs?.[slot]?.link);
+  const link = isSlotLinked(node, slot) ? node.getInputLink(slot) : null;
   if (!link || steps <= 0) return null;
   if (link.origin_id === INSIDE_INPUT) return originOutside(owners, link.origin_slot, steps - 1);
   const origin = nodeOf(node.graph, link.origin_id);
@@ -62,7 +68,7 @@ function originOfSlot(place, slot, steps) {
 function originOutside([owner, ...outer], slot, steps) {
   if (!owner) return null;
   const input = owner.inputs?.[slot];
-  if ((input?.link ?? null) !== null) return originOfSlot({ node: owner, owners: outer }, slot, steps);
+  if (isSlotLinked(owner, slot)) return originOfSlot({ node: owner, owners: outer }, slot, steps);
   const widget = input?.widget && owner.widgets?.find((shown) => shown.name === input.widget.name);
   return widget ? { value: widget.value } : null;
 }
@@ -118,8 +124,7 @@ function isReroute(node) {
 }
 
 function linkOf(graph, id) {
-  if (id === null || id === undefined) return null;
-  return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null;
+  return id === null || id === undefined ? null : (graph.getLink(id) ?? null);
 }
 
 function nodeOf(graph, id) {

@@ -1,6 +1,6 @@
 /** Which prompts a node is about, found by walking the canvas: what the graph says now, before it runs. */
 
-import { classOf, consumersOf, isLinked, originOf, placeOf, widgetValue } from "./links.js";
+import { classOf, consumersOf, isLinked, isSlotLinked, originOf, placeOf, widgetValue } from "./links.js";
 
 const ENCODERS = ["P2PTextEncode", "P2PTagPrompt"];
 const FOLLOWING = { P2PReplaceController: "replace", P2PRefineController: "refine" };
@@ -74,7 +74,7 @@ function conditioning(place, input, found, steps) {
     return targetsOf(connected(origin.place, "controller"), found, steps - 1);
   }
   if (name === "ConditioningCombine") found.isPart = true;
-  const inputs = (node.inputs ?? []).filter(({ type, link }) => type === "CONDITIONING" && (link ?? null) !== null);
+  const inputs = (node.inputs ?? []).filter(({ type }, slot) => type === "CONDITIONING" && isSlotLinked(node, slot));
   const through = inputs.find((one) => one.name === output) ?? inputs[0];
   if (!through) throw new Unknown(node.inputs?.some(({ type }) => type === "CLIP") ? "notTagged" : "elsewhere");
   return conditioning(origin.place, through.name, found, steps - 1);
@@ -99,7 +99,7 @@ function asText(value) {
 
 /** The text of a node that has nothing but a text; null for a node that makes its text of something. */
 function literalOf(node) {
-  const isAlone = node.widgets?.length === 1 && !node.inputs?.some((input) => (input.link ?? null) !== null);
+  const isAlone = node.widgets?.length === 1 && !node.inputs?.some((_, slot) => isSlotLinked(node, slot));
   return isAlone ? node.widgets[0].value : null;
 }
 
