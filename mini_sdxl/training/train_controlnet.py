@@ -19,7 +19,7 @@ from .text import initialise
 from .train_denoiser import Batches, Networks, conditioning, noised, predicted_noise, rate, trained_networks
 
 LEARNING_RATE, OF_THE_COPY = 1.5e-3, 0.3  # the copied encoder learns at a share of the rate
-AVERAGE = 0.998
+BATCH, WARM_UP, AVERAGE = 16, 50, 0.995
 
 
 def new_network(weights: Path, device: torch.device) -> nn.Module:
@@ -63,7 +63,7 @@ def loss_of(
     time = (levels * torch.rand(len(latents), generator=noise).sqrt()).long()
     at = noised(networks.base, latents, time, noise)
     added = network(at.noisy, pictures.contiguous(memory_format=torch.channels_last), at.time.float(), context, vector)
-    return at.error(predicted_noise(networks.base, at, context, vector, added))
+    return at.error_of_layout(predicted_noise(networks.base, at, context, vector, added))
 
 
 def groups(network: nn.Module) -> list[dict]:
@@ -85,13 +85,13 @@ def train(folder: Path, weights: Path, output: Path, steps: int, device: torch.d
     optimizer = torch.optim.AdamW(groups(network), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     checkpoint = Checkpoint(folder / "controlnet.pt", network=network, average=average, optimizer=optimizer)
     first = checkpoint.restore()
-    batches, noise = Batches(data, device, 7000 + first), torch.Generator().manual_seed(8000 + first)
+    batches, noise = Batches(data, device, 7000 + first, BATCH), torch.Generator().manual_seed(8000 + first)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     averaged = [a for a, b in zip(average.parameters(), network.parameters(), strict=True) if b.requires_grad]
     progress = Progress("controlnet", steps, first)
     for step in range(first, steps):
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * group["share"] * rate(step, steps)
+            group["lr"] = LEARNING_RATE * group["share"] * rate(step, steps, WARM_UP)
         with autocast(device):
             loss = loss_of(networks, network, batches, masks, noise)
         optimizer.zero_grad(set_to_none=True)

@@ -66,8 +66,8 @@ def plain_attention(function, q, k, v, heads, *positional, **named):
 class Batches:
     """Random minibatches; one in ten is wide or tall."""
 
-    def __init__(self, data: dict, device: torch.device, seed: int):
-        self.data, self.device = data, device
+    def __init__(self, data: dict, device: torch.device, seed: int, size: int = BATCH):
+        self.data, self.device, self.size = data, device, size
         self.generator = torch.Generator().manual_seed(seed)
 
     def random(self, count: int) -> torch.Tensor:
@@ -81,12 +81,12 @@ class Batches:
         """A shelf and the places of a minibatch on it."""
         draw = float(self.random(1))
         shape = "wide" if draw < 0.05 else "tall" if draw < 0.10 else "square"
-        return shape, torch.randint(len(self.data["shelves"][shape]["latents"]), (BATCH,), generator=self.generator)
+        return shape, torch.randint(len(self.data["shelves"][shape]["latents"]), (self.size,), generator=self.generator)
 
     def rows(self, shape: str, index: torch.Tensor):
         shelf = self.data["shelves"][shape]
         numbers, ends = shelf["numbers"][index].clone(), shelf["ends"][index].clone()
-        dropped = self.random(BATCH) < DROP_CAPTION
+        dropped = self.random(self.size) < DROP_CAPTION
         numbers[dropped], ends[dropped] = self.data["empty"], self.data["empty_end"]
         unknown = torch.rand(numbers[:, :1].shape, generator=self.generator) < UNKNOWN_WORD
         inside = torch.arange(numbers.shape[-1]) < ends[:, None]
@@ -124,8 +124,17 @@ class Noised:
 
     def error(self, predicted: torch.Tensor) -> torch.Tensor:
         """The mean squared error with min-SNR-5 weights."""
-        weight = (5 * self.sigma[:, 0, 0, 0] ** 2).clamp(max=1)
-        return (weight * (predicted.float() - self.noise).square().mean((1, 2, 3))).mean()
+        return (self._min_snr() * self._squared(predicted)).mean()
+
+    def error_of_layout(self, predicted: torch.Tensor) -> torch.Tensor:
+        """The same with more weight on strong noise, where the layout is decided and the noise is easily predicted."""
+        return (self._min_snr() * self.sigma[:, 0, 0, 0].clamp(1, 5) * self._squared(predicted)).mean()
+
+    def _min_snr(self) -> torch.Tensor:
+        return (5 * self.sigma[:, 0, 0, 0] ** 2).clamp(max=1)
+
+    def _squared(self, predicted: torch.Tensor) -> torch.Tensor:
+        return (predicted.float() - self.noise).square().mean((1, 2, 3))
 
 
 def noised(base, latents: torch.Tensor, time: torch.Tensor, step_noise: torch.Generator) -> Noised:
@@ -156,11 +165,11 @@ def loss_of(networks: Networks, batches: Batches, step_noise: torch.Generator) -
     return at.error(predicted_noise(networks.base, at, context, vector))
 
 
-def rate(step: int, steps: int) -> float:
+def rate(step: int, steps: int, warm_up: int = 200) -> float:
     """Warm-up, constant for the first 60 %, then a cosine to 2 %."""
     tail = max(0.0, (step / steps - 0.6) / 0.4)
     cosine = 0.02 + 0.98 * (0.5 + 0.5 * torch.cos(torch.tensor(torch.pi * min(tail, 1.0))).item())
-    return min((step + 1) / 200, cosine)
+    return min((step + 1) / warm_up, cosine)
 
 
 def train(data_file: Path, folder: Path, steps: int, device: torch.device, initial: Path | None = None) -> None:
