@@ -419,22 +419,32 @@ def test_one_run_after_another(viewer, page, host):
     assert viewer.locator(".p2p-viewer-word").all_inner_texts() == ["mat", "mat"]
 
 
+CORNER = """() => {
+  const node = app.graph.nodes.find((n) => n.type === 'P2PAttentionMaps');
+  const shown = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect();
+  const {ds} = app.canvas;
+  return shown
+    ? [shown.right, shown.bottom]
+    : [0, 1].map((axis) => (node.pos[axis] + node.size[axis] + ds.offset[axis]) * ds.scale);
+}"""
+
+
 def test_it_follows_the_size_of_its_node(viewer, page):
     def size():
         place = viewer.bounding_box()
         return place["width"], place["height"]
 
+    page.evaluate("app.canvas.ds.offset[1] -= 250; app.canvas.setDirty(true, true)")
+    ui.settle(page)
     before = size()
-    page.evaluate(
-        """() => {
-          const node = app.graph.nodes.find((n) => n.type === 'P2PAttentionMaps');
-          node.setSize([node.size[0] + 160, node.size[1] + 120]);
-          app.canvas.setDirty(true, true);
-        }"""
-    )
+    x, y = page.evaluate(CORNER)
+    page.mouse.move(x - 5, y - 5)
+    page.mouse.down()
+    page.mouse.move(x + 155, y + 115, steps=5)
+    page.mouse.up()
     ui.settle(page)
     after = size()
-    assert after[0] == pytest.approx(before[0] + 160, abs=3)
+    assert after[0] == pytest.approx(before[0] + 160, abs=12)
     assert after[1] > before[1] + 30  # the node's word chips get their part
     assert viewer.evaluate("viewer => viewer.scrollHeight <= viewer.clientHeight + 1")
     ui.screenshot(page, "viewer_side_by_side")
