@@ -49,12 +49,6 @@ function nodeOf(id, { type, mode = 0, inputs = {}, outputs = [], widgets = {}, s
     })),
     outputs: outputs.map((output) => ({ type: output, name: output, links: [] })),
     widgets: Object.entries(widgets).map(([name, value]) => ({ name, value })),
-    isInputConnected(slot) {
-      return this.inputs[slot].link !== null;
-    },
-    getInputLink(slot) {
-      return graph.getLink(this.inputs[slot].link);
-    },
     ...rest,
   };
 }

@@ -32,15 +32,14 @@ export function isLinked(node, inputName) {
   return isSlotLinked(node, slotNamed(node, inputName));
 }
 
-/** Asked of the node: newer front ends warn who reads it off the slot. */
 export function isSlotLinked(node, slot) {
-  return slot >= 0 && Boolean(node.isInputConnected(slot));
+  return linkInto(node, slot) !== null;
 }
 
 /** The inputs, as {place, slot}, that an output is connected to. */
 export function consumersOf(place, slot, steps = MOST_STEPS) {
   const { node } = place;
-  const isFromHere = (link) => link.origin_id === node.id && link.origin_slot === slot;
+  const isFromHere = (link) => String(link.origin_id) === String(node.id) && link.origin_slot === slot;
   return [...node.graph.links.values()].filter(isFromHere).flatMap((link) => consumersOfLink(place, link, steps));
 }
 
@@ -58,7 +57,7 @@ function slotNamed(node, name) {
 
 function originOfSlot(place, slot, steps) {
   const { node, owners } = place;
-  const link = isSlotLinked(node, slot) ? node.getInputLink(slot) : null;
+  const link = linkInto(node, slot);
   if (!link || steps <= 0) return null;
   if (link.origin_id === INSIDE_INPUT) return originOutside(owners, link.origin_slot, steps - 1);
   const origin = nodeOf(node.graph, link.origin_id);
@@ -121,6 +120,15 @@ function bypassSlot(node, slot, type) {
 
 function isReroute(node) {
   return /reroute/i.test(classOf(node)) && node.inputs?.length === 1;
+}
+
+/**
+ * Looked up among the links: newer front ends warn who reads it off the slot, and a subgraph node's `getInputLink` is
+ * about its outputs.
+ */
+function linkInto(node, slot) {
+  const isInto = (link) => String(link.target_id) === String(node.id) && link.target_slot === slot;
+  return slot < 0 ? null : ([...(node.graph?.links.values() ?? [])].find(isInto) ?? null);
 }
 
 function linkOf(graph, id) {
