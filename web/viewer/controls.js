@@ -84,7 +84,7 @@ export function stepSlider(frames, t, change) {
 export function legend(t) {
   const said = element("span", { class: "p2p-viewer-said" });
   const bar = element("span", { class: "p2p-viewer-colours", style: { background: heatGradient() } });
-  const root = element("span", { class: "p2p-viewer-legend", title: t("legend") }, element("span", {}, "0"), bar, said);
+  const root = element("span", { class: "p2p-viewer-legend", title: t("legend") }, bar, said);
   const paint = (fulls) => {
     root.style.visibility = fulls.length > 0 ? "visible" : "hidden";
     said.textContent = [...new Set(fulls.map(percent))].join(" | ");

@@ -31,7 +31,7 @@ function sideBySide(model, rows, lists, tools) {
     return { picture, place, figure: figure(model.names[row], place.root, lists[index].root) };
   });
   const figures = parts.map((part) => part.figure);
-  const root = element("div", { class: "p2p-viewer-stage", style: shapeOf(model) }, ...figures);
+  const root = element("div", { class: "p2p-viewer-stage", style: shapeOf(model, rows.length) }, ...figures);
   return {
     root,
     paint(state, { column }) {
@@ -106,7 +106,7 @@ function stackedRoot(model, caption, boxRoot, rows, lists) {
   );
   return element(
     "div",
-    { class: "p2p-viewer-stage", style: shapeOf(model) },
+    { class: "p2p-viewer-stage", style: shapeOf(model, 1) },
     figure(caption.join("  |  "), boxRoot, element("div", { class: "p2p-viewer-lines" }, ...words)),
   );
 }
@@ -121,8 +121,8 @@ function figure(name, boxRoot, below) {
   );
 }
 
-function shapeOf({ size }) {
-  return { "--p2p-shape": size.width / size.height };
+function shapeOf({ size }, figures) {
+  return { "--p2p-shape": size.width / size.height, "--p2p-figures": figures };
 }
 
 function layerOf(model, row) {

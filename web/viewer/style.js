@@ -5,7 +5,7 @@ export const STYLE_ID = "p2p-viewer-style";
 export const STYLE = `
 .p2p-viewer {
   --p2p-accent: var(--p-primary-color, #64b5f6);
-  box-sizing: border-box; width: 100%; height: 100%; contain: layout size;
+  box-sizing: border-box; width: 100%; height: 100%; contain: layout size; container-type: inline-size;
   display: flex; flex-direction: column; gap: 6px; padding: 2px;
   color: var(--fg-color, #ddd); font: 12px/1.35 var(--font-inter, system-ui), sans-serif; user-select: none;
 }
@@ -13,17 +13,17 @@ export const STYLE = `
 .p2p-viewer :focus-visible { outline: 2px solid var(--p2p-accent); outline-offset: 1px; }
 .p2p-viewer-note { margin: 0; padding: 2px 4px; color: var(--descrip-text, #999); }
 .p2p-viewer-bar { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; flex: none; }
-.p2p-viewer-stage { display: flex; gap: 8px; flex: 1 1 0; min-height: 120px; min-width: 0; }
-.p2p-viewer-figure {
-  display: flex; flex-direction: column; justify-content: center; gap: 3px; flex: 1 1 0; min-width: 0; margin: 0;
-  container-type: inline-size;
+/* Names, pictures and words of all figures in the same three rows; pictures as large as there is room. */
+.p2p-viewer-stage {
+  --p2p-wide: calc((100cqw - 4px - 8px * (var(--p2p-figures) - 1)) / var(--p2p-figures));
+  display: grid; gap: 3px 8px; flex: 1 1 0; min-height: 120px; min-width: 0; align-content: center;
+  grid-template: auto minmax(60px, calc(var(--p2p-wide) / var(--p2p-shape))) auto
+    / repeat(var(--p2p-figures), minmax(0, 1fr));
 }
+.p2p-viewer-figure { display: grid; grid-row: span 3; grid-template-rows: subgrid; min-width: 0; margin: 0; }
 .p2p-viewer-name { color: var(--descrip-text, #999); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 figcaption.p2p-viewer-name { text-align: center; }
-.p2p-viewer-room {
-  flex: 1 1 0; min-height: 60px; max-height: calc(100cqw / var(--p2p-shape)); container-type: size;
-  display: grid; place-items: center;
-}
+.p2p-viewer-room { container-type: size; display: grid; place-items: center; }
 .p2p-viewer-box {
   position: relative; overflow: hidden; border-radius: 4px; background: #000; cursor: crosshair; touch-action: none;
   aspect-ratio: var(--p2p-shape); width: min(100cqw, 100cqh * var(--p2p-shape));
@@ -82,14 +82,14 @@ figcaption.p2p-viewer-name { text-align: center; }
 .p2p-viewer-switch button[aria-pressed="true"] {
   background: var(--fg-color, #ddd); color: var(--comfy-menu-bg, #222); border-color: var(--fg-color, #ddd);
 }
-.p2p-viewer-slider { display: inline-flex; align-items: center; gap: 5px; flex: 1 1 150px; min-width: 0; }
+.p2p-viewer-slider { display: inline-flex; align-items: center; gap: 5px; flex: 1 1 130px; min-width: 0; }
 .p2p-viewer-slider input {
   flex: 1 1 60px; min-width: 40px; accent-color: var(--p2p-accent); margin: 0; height: 16px;
 }
 .p2p-viewer-legend { display: inline-flex; align-items: center; gap: 5px; }
 /* Of one width, or words would move away from the pointer when their map is shown. */
-.p2p-viewer-legend .p2p-viewer-said { width: 7em; overflow: hidden; text-overflow: ellipsis; }
-.p2p-viewer-colours { width: 56px; height: 8px; border-radius: 2px; }
+.p2p-viewer-legend .p2p-viewer-said { width: 6.5em; overflow: hidden; text-overflow: ellipsis; }
+.p2p-viewer-colours { width: 40px; height: 8px; border-radius: 2px; }
 .p2p-viewer-whole-line { flex-basis: 100%; }
 .p2p-viewer-whole-line .p2p-viewer-said { min-width: 11em; }
 .p2p-viewer-said { color: var(--descrip-text, #999); white-space: nowrap; min-width: 3em; }
