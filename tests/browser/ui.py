@@ -31,6 +31,7 @@ SETTINGS = {  # of a user who has been here before and has seen all that is show
     "Comfy.TutorialCompleted": True,
     "Comfy.Minimap.Visible": False,
     "Comfy.Locale": "en",
+    "Comfy.Workflow.Persist": False,  # a page begins with the host's default workflow, not with what was last open
     "Comfy.Workflow.ShowMissingNodesWarning": True,
     "Comfy.Workflow.ShowMissingModelsWarning": True,
 }
