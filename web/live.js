@@ -30,7 +30,7 @@ function frames() {
 /** A node's timeline: takes events and shows them with the next frame. */
 function timelineOf(node, nextFrame) {
   const panel = timelinePanel(translator(MESSAGES, localeOf(app)));
-  const { makeRoom } = addLiveWidget(node, "p2p_timeline", panel);
+  const makeRoom = addLiveWidget(node, "p2p_timeline", panel);
   let state = NOTHING;
   let height = panel.height();
   const draw = () => {
@@ -46,34 +46,30 @@ function timelineOf(node, nextFrame) {
   };
 }
 
-/** A node's forming maps. The widget is there while the input `live` is on, or maps come. */
+/** A node's forming maps. The widget comes when the input `live` is on, or maps do, and is hidden when it is off. */
 function mapsOf(node, nextFrame) {
   const panel = mapsPanel(translator(MESSAGES, localeOf(app)));
   const input = node.widgets?.find((widget) => widget.name === "live");
-  let added = null;
+  let makeRoom = null;
   let latest = null;
-  let height = panel.height();
+  let height = 0;
   const draw = () => {
     panel.show(latest);
-    if (panel.height() !== height) added.makeRoom();
+    if (panel.height() !== height) makeRoom();
     height = panel.height();
   };
-  const add = () => {
-    added ??= addLiveWidget(node, "p2p_live_maps", panel);
-    added.makeRoom();
+  const setVisible = (isVisible) => {
+    if (isVisible) makeRoom ??= addLiveWidget(node, "p2p_live_maps", panel);
+    panel.setVisible(isVisible);
+    makeRoom?.();
+    height = panel.height();
   };
-  const follow = () => {
-    if (input?.value === true && added === null) add();
-    else if (input?.value !== true && added !== null) {
-      node.removeWidget(added.widget);
-      added = null;
-    }
-  };
+  const follow = () => setVisible(input?.value === true);
   if (input) input.callback = after(input.callback, follow);
   node.onConfigure = after(node.onConfigure, follow);
   return (_, detail) => {
     latest = detail;
-    if (added === null) add();
+    setVisible(true);
     nextFrame(draw);
   };
 }

@@ -9,7 +9,8 @@ const FULL = 250;
 
 /**
  * @param {(key: string, values?: object) => string} say
- * @returns {{root: HTMLElement, show: (detail: object) => void, height: () => number}}
+ * @returns {{root: HTMLElement, show: (detail: object) => void, setVisible: (isVisible: boolean) => void,
+ *   height: () => number}}
  */
 export function mapsPanel(say) {
   const colours = Array.from({ length: 256 }, (_, grey) => heatColour(grey / 255));
@@ -61,5 +62,15 @@ export function mapsPanel(say) {
     });
   }
 
-  return { root, show, height: () => (shown ? FULL : HINT) };
+  return {
+    root,
+    show,
+    setVisible: (isVisible) => {
+      root.hidden = !isVisible;
+    },
+    height: () => {
+      if (root.hidden) return 0;
+      return shown ? FULL : HINT;
+    },
+  };
 }

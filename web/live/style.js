@@ -11,7 +11,7 @@ export const STYLE = `
   display: flex; flex-direction: column; gap: 3px; padding: 2px 4px;
   color: var(--fg-color, #ddd); font: 11px/15px var(--font-inter, system-ui), sans-serif; user-select: none;
 }
-.p2p-live [hidden] { display: none !important; }
+.p2p-live[hidden], .p2p-live [hidden] { display: none !important; }
 .p2p-live :focus-visible { outline: 2px solid var(--p2p-accent); outline-offset: -1px; }
 .p2p-live-hint { margin: 0; color: var(--descrip-text, #999); }
 .p2p-live-head { display: flex; gap: 8px; flex: none; }

@@ -7,7 +7,7 @@ const POINTER = ["pointerdown", "pointermove", "pointerup", "click", "dblclick",
  * @param {object} node
  * @param {string} name also the widget's type.
  * @param {{root: HTMLElement, height: () => number}} panel
- * @returns {{widget: object, makeRoom: () => void}} `makeRoom` after the panel has another height.
+ * @returns {() => void} to be called after the panel has another height: makes room for it on the node.
  */
 export function addLiveWidget(node, name, panel) {
   const { root } = panel;
@@ -17,7 +17,7 @@ export function addLiveWidget(node, name, panel) {
   const widget = node.addDOMWidget(name, name, root, {
     serialize: false, // not in the prompt
     hideOnZoom: false,
-    getMinHeight: () => panel.height() + 2 * MARGIN,
+    getMinHeight: () => (panel.height() ? panel.height() + 2 * MARGIN : 0),
     getValue: () => "",
     setValue: () => {},
   });
@@ -31,7 +31,7 @@ export function addLiveWidget(node, name, panel) {
     node.graph?.setDirtyCanvas(true, true);
   };
   root.style.setProperty("min-height", `${panel.height()}px`);
-  return { widget, makeRoom };
+  return makeRoom;
 }
 
 function stopUnlessMiddle(event) {
