@@ -123,6 +123,17 @@ describe("subgraphs", () => {
     assert.deepEqual(promptsOf(outer.getNodeById(4)).targets, [SWAP]);
   });
 
+  test("where the front end writes ids as text", () => {
+    const inside = graphOf({ 5: fader(-10) });
+    for (const link of inside.links.values()) link.origin_id = String(link.origin_id);
+    const outer = graphOf({
+      1: encoder("a cat"), 2: encoder("a dog"), 3: replaceNode(1, 2),
+      4: { type: "uuid", subgraph: inside, inputs: { controller: ["P2P_CONTROLLER", 3, 0] } },
+    });
+    inside.rootGraph = outer;
+    assert.deepEqual(promptsOf(inside.getNodeById(5)).targets, [SWAP]);
+  });
+
   test("a text that the subgraph node shows", () => {
     const inside = graphOf({ 1: encoder("old", { text: ["STRING", -10, 0] }), 2: encoder("a dog"), 3: replaceNode(1, 2) });
     const outer = graphOf({ 9: { type: "uuid", subgraph: inside, inputs: { text: "STRING" }, widgets: { text: "a cat" } } });

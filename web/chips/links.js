@@ -6,7 +6,7 @@
  * stand on the canvas more than once, so a node alone does not say where it is.
  */
 
-const INSIDE_INPUT = -10; // the front end's ids of a subgraph's own inputs and outputs
+const INSIDE_INPUT = -10; // the ids of a subgraph's own inputs and outputs, which newer front ends write as text
 const INSIDE_OUTPUT = -20;
 const MUTED = 2;
 const BYPASSED = 4;
@@ -59,7 +59,7 @@ function originOfSlot(place, slot, steps) {
   const { node, owners } = place;
   const link = linkInto(node, slot);
   if (!link || steps <= 0) return null;
-  if (link.origin_id === INSIDE_INPUT) return originOutside(owners, link.origin_slot, steps - 1);
+  if (Number(link.origin_id) === INSIDE_INPUT) return originOutside(owners, link.origin_slot, steps - 1);
   const origin = nodeOf(node.graph, link.origin_id);
   return origin && throughOutput({ node: origin, owners }, link.origin_slot, node.inputs[slot].type, steps - 1);
 }
@@ -88,7 +88,7 @@ function originInside({ node, owners }, slot, type, steps) {
   const inside = node.subgraph;
   const link = linkOf(inside, inside.outputs?.[slot]?.linkIds?.[0]);
   if (!link) return null;
-  if (link.origin_id === INSIDE_INPUT) return originOfSlot({ node, owners }, link.origin_slot, steps - 1);
+  if (Number(link.origin_id) === INSIDE_INPUT) return originOfSlot({ node, owners }, link.origin_slot, steps - 1);
   const origin = nodeOf(inside, link.origin_id);
   return origin && throughOutput({ node: origin, owners: [node, ...owners] }, link.origin_slot, type, steps - 1);
 }
@@ -96,7 +96,7 @@ function originInside({ node, owners }, slot, type, steps) {
 function consumersOfLink(place, link, steps) {
   if (!link || steps <= 0) return [];
   const { node, owners } = place;
-  if (link.target_id === INSIDE_OUTPUT) {
+  if (Number(link.target_id) === INSIDE_OUTPUT) {
     const [owner, ...outer] = owners;
     return owner ? consumersOf({ node: owner, owners: outer }, link.target_slot, steps - 1) : [];
   }
