@@ -31,7 +31,6 @@ SETTINGS = {  # of a user who has been here before and has seen all that is show
     "Comfy.TutorialCompleted": True,
     "Comfy.Minimap.Visible": False,
     "Comfy.Locale": "en",
-    "Comfy.Workflow.Persist": False,  # a page begins with the host's default workflow, not with what was last open
     "Comfy.Workflow.ShowMissingNodesWarning": True,
     "Comfy.Workflow.ShowMissingModelsWarning": True,
 }
@@ -43,8 +42,8 @@ SCREENSHOTS = paths.RESULTS / "browser"
 READY = """() => {
   const app = window.app, manager = app?.extensionManager;
   const isOpen = app?.vueAppReady && manager?.workflow?.activeWorkflow && !manager.spinner;
-  return isOpen && window.LiteGraph?.registered_node_types.KSampler && app.graph.nodes.length > 0;
-}"""  # the last thing that a page does on its start is to open the host's default workflow
+  return isOpen && window.LiteGraph?.registered_node_types.KSampler;
+}"""  # the last thing that a page does on its start is to open a workflow: the host's, or that of before
 DIALOGS = ".p-dialog, [role=dialog], [role=alertdialog], .p-toast-message"
 EMPTY = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}}
 EMPTY |= {"version": 0.4}
