@@ -36,8 +36,8 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", most: int = 300, widt
     columns = max(map(len, rows))
     cell = min((width - GAP * (columns + 1)) // columns, most)
     size = fitting([text for row in rows for tile in row for text in (tile.caption, tile.note)], cell, CAPTION)
-    line = size + 6
-    captions = line * (2 if any(tile.note for row in rows for tile in row) else 1)
+    line = round(size * 1.4)
+    captions = 2 + line * (2 if any(tile.note for row in rows for tile in row) else 1)
     head = CAPTION + 16 if title else 0
     height = head + len(rows) * (captions + cell + GAP) + GAP // 2
     paper = Image.new("RGB", (width, height), PAPER)
@@ -49,8 +49,8 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", most: int = 300, widt
         top = head + number * (captions + cell + GAP)
         for column, tile in enumerate(row):
             x = left + column * (cell + GAP)
-            draw.text((x + cell // 2, top + 4), tile.caption, fill=INK, font=font(size), anchor="ma")
-            draw.text((x + cell // 2, top + 4 + line), tile.note, fill=QUIET, font=font(size - 1), anchor="ma")
+            draw.text((x + cell // 2, top), tile.caption, fill=INK, font=font(size), anchor="ma")
+            draw.text((x + cell // 2, top + line), tile.note, fill=QUIET, font=font(size - 1), anchor="ma")
             if tile.picture is not None:
                 paper.paste(enlarged(tile.picture, cell), (x, top + captions))
                 draw.rectangle((x, top + captions, x + cell - 1, top + captions + cell - 1), outline=LINE)

@@ -159,20 +159,21 @@ def blend_threshold(runs: RealRuns) -> Image.Image:
         Tile(made[0][0], "source"),
         *(Tile(parts[1], f"threshold {t:g}") for parts, t in zip(made, THRESHOLDS, strict=True)),
     ]
-    second = [Tile(Image.new("RGB", (1, 1), "white"), ""), *(Tile(parts[2], "its mask") for parts in made)]
+    second = [Tile(None, ""), *(Tile(parts[2], "its mask") for parts in made)]
     return sheet([first, second], "a blue fish to a blue sailboat; white may change")
 
 
 def blend_start(runs: RealRuns) -> Image.Image:
+    """The target's background is another one too: until the blend starts, it is drawn everywhere."""
     rows = []
-    for edit in LARGE_EDITS:
+    for new, word in (("a photo of a dog on snow", "dog"), ("a photo of a teddy bear on water", "teddy bear")):
         tiles = []
         for start in (0.0, 0.2, 0.4, 0.6, 0.8):
-            controller = runs.local_blend(runs.replace(*edit, cross_end=0.2, self_end=0.0), start=start)
+            controller = runs.local_blend(runs.replace(CAT, new), target_words=word, source_words="cat", start=start)
             source, edited = pair(runs, controller)
             tiles.append(Tile(edited, f"start {start:g}"))
         rows.append([Tile(source, "source"), *tiles])
-    return sheet(rows, "start of the blend, of edits with cross_end 0.2")
+    return sheet(rows, "a dog on snow, a teddy bear on water: local to the animal")
 
 
 def combine(runs: RealRuns) -> Image.Image:
