@@ -29,7 +29,12 @@ def filled_store() -> AttentionStore:
     )
 
 
-def with_masks(masks=(None, torch.arange(12).reshape(3, 4) % 3 == 0, None)) -> AttentionStore:
+def a_mask() -> torch.Tensor:
+    return torch.arange(12).reshape(3, 4) % 3 == 0
+
+
+def with_masks(masks=None) -> AttentionStore:
+    masks = masks or (None, a_mask(), None)
     plain = filled_store()
     return AttentionStore(plain.request, replace(plain.recorded(), blend_masks=masks))
 
@@ -208,7 +213,7 @@ class TestLoading:
     )
     def test_a_wrong_mask(self, tmp_path, mask):
         save_attention(with_masks((mask,)), tmp_path / "x", "1")
-        with pytest.raises(P2PError, match="the maps blend.0 are not of the shape that the header says"):
+        with pytest.raises(P2PError, match=r"the maps blend\.0 are not of the shape that the header says"):
             load_attention(tmp_path / "x")
 
     @pytest.mark.parametrize("change", BAD_HEADERS.values(), ids=BAD_HEADERS)

@@ -233,7 +233,7 @@ class TestStreams:
 
 
 def test_occurrences_count_as_they_are_found():
-    """"It's an s": CLIP makes "'s" a word of its own, which a search for "s" finds too."""
+    """ "It's an s": CLIP makes "'s" a word of its own, which a search for "s" finds too."""
     for text in ("it's an s class", "don't t", "a dog, a dog!"):
         prompt = TOKENIZER.read(text)
         for word in prompt.words:

@@ -143,8 +143,8 @@ def _no_text(node: str, display: str, name: str, value: object = 3) -> Wrong:
     )
 
 
-REPLACE, REFINE, BLEND = r"P2P Replace \(Word Swap\)", r"P2P Refine \(Add Words\)", "P2P Local Blend"
-REWEIGHT, MOVE, STORE, MAPS = r"P2P Reweight \(Fader\)", "P2P Move a Word", "P2P Attention Store", "P2P Attention Maps"
+REPLACE, REFINE, BLEND = "P2P Replace", "P2P Refine", "P2P Local Blend"
+REWEIGHT, MOVE, STORE, MAPS = "P2P Reweight", "P2P Move a Word", "P2P Attention Store", "P2P Attention Maps"
 
 NUMBERS = [
     _number("P2PTextEncode", "P2P Text Encode", "width", -1, "0", "16384"),
