@@ -19,7 +19,10 @@ test("what is pointed at is looked at, and no longer when the pointer leaves", (
   assert.equal(focused(after(hover(3), leave)), null);
 });
 
-test("the first column is as good as any", () => assert.equal(focused(after(hover(5), leave, toggle(0))), 0));
+test("the first column is as good as any", () => {
+  assert.equal(focused(after(toggle(0))), 0);
+  assert.equal(focused(after(toggle(5), hover(0))), 0);
+});
 
 test("a click keeps it after the pointer has left", () => {
   assert.equal(focused(after(hover(3), toggle(3), leave)), 3);
