@@ -14,11 +14,12 @@ CAPTION = 18
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, or none, with a caption above it; ``note`` is a second, quieter line."""
+    """A picture, or none, with a caption above it; ``note`` is a second, quieter line; a marked one has a frame."""
 
     picture: Image.Image | None
     caption: str
     note: str = ""
+    is_marked: bool = False
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:
@@ -53,7 +54,8 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", most: int = 300, widt
             draw.text((x + cell // 2, top + line), tile.note, fill=QUIET, font=font(size - 1), anchor="ma")
             if tile.picture is not None:
                 paper.paste(enlarged(tile.picture, cell), (x, top + captions))
-                draw.rectangle((x, top + captions, x + cell - 1, top + captions + cell - 1), outline=LINE)
+                frame = {"outline": OTHER, "width": 4} if tile.is_marked else {"outline": LINE, "width": 1}
+                draw.rectangle((x, top + captions, x + cell - 1, top + captions + cell - 1), **frame)
     return paper
 
 

@@ -5,7 +5,7 @@ Every edit is made with a grid of windows, eight pictures each; the judge says i
 much the outline of the object overlaps that of the source. No picture is picked: the eight are those of one batch.
 
 .venv/bin/python docs/make_sweeps.py measure        # half an hour on one core
-.venv/bin/python docs/make_sweeps.py show
+.venv/bin/python docs/make_sweeps.py show           # of what was measured on this machine
 """
 
 import argparse
@@ -14,17 +14,22 @@ import json
 import time
 from pathlib import Path
 
+import drawing
 import real_runs
+import which_values
+from drawing import Tile
+from PIL import Image
 
-ROWS = 8
 CROSS_ENDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SELF_ENDS = (0.0, 0.2, 0.4, 0.8)
 MOVE_ENDS = (0.1, 0.3, 0.5, 0.7, 1.0)
 OFFSETS = (0.125, 0.25, 0.375)
 SCALES = (-2.0, -1.0, 0.0, 0.5, 1.5, 2.0, 3.0, 5.0, 8.0)
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
-FIGURES = real_runs.ROOT / "docs" / "which_values.json"
 PICTURES = real_runs.ROOT / "output" / "sweeps"
+MOVE_TITLE = "a word moved to the right by 0.25: P2P Move a Word, start 0"
+FADER_TITLE = "a colour turned up or down: P2P Reweight (how often the judge sees it most)"
+BLEND_TITLE = "a swapped object kept local: P2P Local Blend"
 
 
 def kinds_of_edits() -> dict[str, tuple[str, tuple]]:
@@ -50,13 +55,13 @@ class Sweeper:
         self.figures = importlib.import_module("p2p.development.figures")
         self.aims = importlib.import_module("p2p.development.aims")
         self.judge = importlib.import_module("p2p.mini_sdxl.judge").load_judge()
-        self.table = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+        self.table = which_values.read() if which_values.FIGURES.exists() else {}
         self.sources: dict[str, tuple] = {}
 
     def source(self, prompt: str) -> tuple:
         """The pictures of a prompt without an edit, and what the judge sees."""
         if prompt not in self.sources:
-            pictures = self.runs.pictures(self.runs.plain(prompt, ROWS))
+            pictures = self.runs.pictures(self.runs.plain(prompt, which_values.ROWS))
             self.sources[prompt] = pictures, self.judge(pictures)
         return self.sources[prompt]
 
@@ -66,7 +71,7 @@ class Sweeper:
         if key in cells:
             return
         begun = time.perf_counter()
-        pictures = self.runs.pictures(self.runs.edited(controller, ROWS)[1::2])
+        pictures = self.runs.pictures(self.runs.edited(controller, which_values.ROWS)[1::2])
         before, seen = self.source(prompt)
         verdict = self.judge(pictures)
         measures = aim.measure(seen, verdict)
@@ -80,7 +85,7 @@ class Sweeper:
         folder.mkdir(parents=True, exist_ok=True)
         real_runs.images(before[:1])[0].save(folder / "source.png")
         real_runs.images(pictures[:1])[0].save(folder / f"{key.replace(' ', '_')}.png")
-        FIGURES.write_text(json.dumps(self.table, indent=1) + "\n", encoding="utf-8")
+        which_values.FIGURES.write_text(json.dumps(self.table, indent=1) + "\n", encoding="utf-8")
         print(f"{kind} {name} {key}: {cells[key]} ({time.perf_counter() - begun:.0f} s)", flush=True)
 
     def windows(self, kind: str, node: str, edit) -> None:
@@ -136,6 +141,66 @@ def measure(comfyui: Path | None) -> None:
         sweeper.blends(kinds["object"][1][place])
 
 
+def shown(name: str, key: str, caption: str, note: str = "", marked: bool = False) -> Tile:
+    """The first picture of an edit with these values."""
+    return Tile(Image.open(PICTURES / name / f"{key.replace(' ', '_')}.png"), caption, note, marked)
+
+
+def window_rows(kind: str, edits: dict) -> list[list[Tile]]:
+    """A row per edit: the source, the new prompt alone, and every cross_end. The best values of the kind are framed."""
+    chosen = which_values.best(which_values.together(edits)).split()[0]
+    rows = []
+    for name, cells in edits.items():
+        row = [shown(name, "source", "source"), shown(name, which_values.ALONE, "same seed", _note(cells["0 0"]))]
+        for end in CROSS_ENDS[1:]:
+            cell = cells[f"{end:g} 0.4"]
+            row.append(shown(name, f"{end:g} 0.4", f"cross_end {end:g}", _note(cell), f"{end:g}" == chosen))
+        rows.append(row)
+    return rows
+
+
+def value_rows(edits: dict, keys: list[str], captions: list[str]) -> list[list[Tile]]:
+    """A row per edit: the source, then one picture per value."""
+    return [
+        [
+            shown(name, "source", "source"),
+            *(shown(name, key, caption, _note(cells[key])) for key, caption in zip(keys, captions, strict=True)),
+        ]
+        for name, cells in edits.items()
+    ]
+
+
+def _note(cell: dict) -> str:
+    """In how many pictures the edit is seen, and what was kept, or how far it went."""
+    seen = f"{round(cell['success'] * which_values.ROWS)}/{which_values.ROWS}"
+    return f"{seen}, moved {cell['moved']:.2f}" if "moved" in cell else f"{seen}, IoU {cell['iou']:.2f}"
+
+
+def show() -> None:
+    """The sheet of pictures, and the table of the README."""
+    table = which_values.read()
+    parts = [
+        drawing.sheet(window_rows(kind, table[kind]), f"{title}: P2P {node}, self_end 0.4")
+        for kind, (title, node, _) in which_values.TITLES.items()
+    ]
+    ends = [f"0.25 {end:g}" for end in MOVE_ENDS]
+    parts.append(drawing.sheet(value_rows(table["move"], ends, [f"end {end:g}" for end in MOVE_ENDS]), MOVE_TITLE))
+    shown_scales = [f"{scale:g}" for scale in SCALES if scale not in (-2, 1.5, 8)]
+    parts.append(drawing.sheet(value_rows(table["fader"], shown_scales, shown_scales), FADER_TITLE))
+    thresholds = [f"{threshold:g}" for threshold in THRESHOLDS]
+    captions = [f"threshold {threshold}" for threshold in thresholds]
+    parts.append(drawing.sheet(value_rows(table["blend"], thresholds, captions), BLEND_TITLE))
+    paper = Image.new("RGB", (drawing.WIDTH, sum(part.height for part in parts)), drawing.PAPER)
+    top = 0
+    for part in parts:
+        paper.paste(part, (0, top))
+        top += part.height
+    drawing.save(paper, real_runs.ROOT / "docs" / "which_values.jpg", 400)
+    readme = real_runs.ROOT / "README.md"
+    text = which_values.with_table(readme.read_text(encoding="utf-8"), which_values.windows_table(table))
+    readme.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["measure", "show"])
@@ -143,6 +208,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "measure":
         measure(options.comfyui)
+    else:
+        show()
 
 
 if __name__ == "__main__":
