@@ -30,8 +30,13 @@ DRAWN = """() => [...document.querySelectorAll('.p2p-live-tile canvas')].map((ca
 def opened(page, name: str, seed: int) -> None:
     ui.load(page, ui.template(name))
     ui.set_widget(page, "KSampler", "steps", STEPS)
-    ui.set_widget(page, "KSampler", "seed", seed)
+    set_seed(page, seed)
     centre(page, "P2PApply")
+
+
+def set_seed(page, seed: int) -> None:
+    """One that the server has not sampled yet: what it has is not run again, and the renderers share the server."""
+    ui.set_widget(page, "KSampler", "seed", seed + 1000 * (ui.renderer_of(page) == "vue"))
 
 
 def centre(page, kind: str) -> None:
@@ -57,6 +62,12 @@ def watched_run(page, host) -> list[dict]:
     return page.evaluate("() => window.liveSeen")
 
 
+def reaches(page, step: int) -> None:
+    """Wait until the timeline shows this step or one after it: on a busy machine not every step gets its frame."""
+    shown = "/^step (\\d+) of/.exec(document.querySelector('.p2p-live-phase')?.textContent)?.[1]"
+    page.wait_for_function(f"() => Number({shown}) >= {step}")
+
+
 def at_steps(seen: list[dict], first: int, last: int) -> list[dict]:
     return [look for look in seen if any(look["step"] == f"step {n} of {STEPS}" for n in range(first, last + 1))]
 
@@ -67,7 +78,7 @@ def test_the_timeline_follows_two_runs(page, host):
     assert hint.is_visible() and "which words are edited" in hint.inner_text()
     serialized = ui.workflow(page)
     for seed in (11, 12):
-        ui.set_widget(page, "KSampler", "seed", seed)
+        set_seed(page, seed)
         seen = watched_run(page, host)
         # Self-attention is edited until 0.4 and the words until 0.8 of the schedule, of which there are 16 steps.
         early, middle, late = at_steps(seen, 2, 5), at_steps(seen, 9, 11), at_steps(seen, 15, 16)
@@ -94,7 +105,7 @@ def test_elements_stay_from_step_to_step(page, host):
     opened(page, "local_blend_mini", 21)
     ui.run(page, host)
     page.evaluate("() => { window.liveRow = document.querySelector('.p2p-live-row') }")
-    ui.set_widget(page, "KSampler", "seed", 22)
+    set_seed(page, 22)
     watched_run(page, host)
     assert page.evaluate("() => window.liveRow === document.querySelector('.p2p-live-row')")
 
@@ -102,7 +113,7 @@ def test_elements_stay_from_step_to_step(page, host):
 def test_a_screenshot_of_the_middle_of_a_run(page, host):
     opened(page, "local_blend_mini", 31)
     page.evaluate("() => { app.queuePrompt(0, 1) }")
-    page.wait_for_function(f"() => document.querySelector('.p2p-live-phase')?.textContent === 'step 8 of {STEPS}'")
+    reaches(page, 7)
     ui.screenshot(page, "live_timeline")
     page.wait_for_function("() => document.querySelector('.p2p-live')?.dataset.phase === 'done'")
 
@@ -111,7 +122,7 @@ def test_an_interrupted_run_is_shown_as_stopped(page, host):
     opened(page, "fader_mini", 41)
     ui.set_widget(page, "KSampler", "steps", 60)
     page.evaluate("() => { app.queuePrompt(0, 1) }")
-    page.wait_for_function("() => document.querySelector('.p2p-live-phase')?.textContent === 'step 3 of 60'")
+    reaches(page, 3)
     page.evaluate("() => app.api.interrupt()")
     page.wait_for_function("() => document.querySelector('.p2p-live')?.dataset.phase === 'stopped'")
     assert page.locator(".p2p-live-phase").inner_text().startswith("stopped at step ")
