@@ -17,6 +17,7 @@ A test in tests/browser gets these fixtures (conftest.py):
 """
 
 import base64
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from pathlib import Path
 from p2p.development import paths
 from p2p.tests.browser.host import BrowserHost
 from p2p.tests.template_files import FOLDER, read_json
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 RENDERERS = ("classic", "vue")
 SETTINGS = {  # of a user who has been here before and has seen all that is shown once
@@ -193,8 +194,13 @@ def run_by(page: Page, host: BrowserHost, queue: Callable[[], None]) -> dict:
 def search(page: Page, words: str) -> list[str]:
     """Open the search of nodes on the canvas, type, and return what is offered, best first. It stays open."""
     size = page.viewport_size
-    page.mouse.dblclick(size["width"] / 2, size["height"] / 2)
-    page.get_by_role("combobox", name="Search Nodes").or_(page.get_by_placeholder("Search Nodes...")).last.fill(words)
+    box = page.get_by_role("combobox", name="Search Nodes").or_(page.get_by_placeholder("Search Nodes...")).last
+    for _ in range(5):  # a page that was just opened may still be too busy to take two clicks for a double click
+        page.mouse.dblclick(size["width"] / 2, size["height"] / 2)
+        with contextlib.suppress(TimeoutError):
+            box.wait_for(timeout=3000)
+            break
+    box.fill(words)
     page.wait_for_timeout(700)  # the list follows the typing after a moment
     texts = page.get_by_role("option").all_inner_texts()
     return [text.replace("\xa0", " ").strip() for text in texts if text.strip()]
