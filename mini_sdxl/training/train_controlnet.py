@@ -103,4 +103,4 @@ def train(folder: Path, weights: Path, output: Path, steps: int, device: torch.d
         progress.update(step + 1, loss)
         if (step + 1) % 100 == 0 or step + 1 == steps:
             checkpoint.save(step + 1)
-            save_file(stored(average), output, metadata={"format": "1"})
+    save_file(stored(average), output, metadata={"format": "1"})
