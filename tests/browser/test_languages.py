@@ -21,6 +21,20 @@ SHOWN = """([apply, fader]) => {
   return shown;
 }"""
 
+# Beside the library of nodes; in newer front ends in the panel that tells about the chosen node.
+OPEN_HELP = """(kind) => {
+  const stores = document.querySelector("#vue-app").__vue_app__.config.globalProperties.$pinia._s;
+  if (stores.has("nodeHelp")) {
+    stores.get("nodeHelp").openHelp(stores.get("nodeDef").nodeDefsByName[kind]);
+    app.extensionManager.sidebarTab.activeSidebarTabId = "node-library";
+    return;
+  }
+  const node = LiteGraph.createNode(kind);
+  app.graph.add(node);
+  app.canvas.selectNode(node);
+  stores.get("rightSidePanel").openPanel("info");
+}"""
+
 
 @pytest.fixture
 def chinese_page(fresh_page, renderer, host):
@@ -50,14 +64,7 @@ def test_nodes_speak_chinese(chinese_page):
 
 
 def test_a_help_page_is_chinese_and_shows_its_pictures(chinese_page):
-    chinese_page.evaluate(
-        """(kind) => {
-          const stores = document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia._s;
-          stores.get("nodeHelp").openHelp(stores.get("nodeDef").nodeDefsByName[kind]);
-          app.extensionManager.sidebarTab.activeSidebarTabId = "node-library";
-        }""",
-        "P2PReplaceController",
-    )
+    chinese_page.evaluate(OPEN_HELP, "P2PReplaceController")
     chinese_page.get_by_role("heading", name="操作步骤").wait_for(state="attached")
     pictures = chinese_page.locator("img[src*='docs/images/']")
     chinese_page.wait_for_function(
