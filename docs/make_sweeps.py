@@ -197,7 +197,7 @@ def show() -> None:
         top += part.height
     drawing.save(paper, real_runs.ROOT / "docs" / "which_values.jpg", 400)
     readme = real_runs.ROOT / "README.md"
-    text = which_values.with_table(readme.read_text(encoding="utf-8"), which_values.windows_table(table))
+    text = which_values.with_table(readme.read_text(encoding="utf-8"), which_values.values_tables(table))
     readme.write_text(text, encoding="utf-8")
 
 

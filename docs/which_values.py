@@ -1,7 +1,7 @@
 """What the sweeps say: the table of the README and the sheet docs/which_values.jpg, from docs/which_values.json."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +18,7 @@ TITLES = {  # what is edited, by which node, and the values of the paper or of i
 DEFAULT, ALONE = "0.8 0.4", "0 0"
 ABOUT_THE_SAME = 0.01  # of overlap
 Cells = Mapping[str, Mapping[str, float]]
+Measure = Callable[[Sequence[Mapping[str, float]]], str]
 
 
 def read() -> dict:
@@ -62,6 +63,50 @@ def windows_table(figures: Mapping[str, Mapping[str, Cells]]) -> str:
         told = [_told(cells[key], pictures) for key in (chosen, DEFAULT, ALONE)]
         lines.append(f"| {title} | {node} | {published} | {' and '.join(chosen.split())} | {' | '.join(told)} |")
     return "\n".join(lines)
+
+
+def values_tables(figures: Mapping[str, Mapping[str, Cells]]) -> str:
+    """All tables of the README: windows, then the values of the other nodes."""
+    moves = {f"{end} at {part}": f"{part} {end}" for part in ("0.25", "0.375") for end in ("0.3", "0.5", "0.7", "1")}
+    tables = [
+        windows_table(figures),
+        _across(
+            "*P2P Move a Word*: `end` at `offset_x`",
+            figures["move"],
+            moves,
+            {"still seen": _seen, "part of the way gone": _mean("moved", 2)},
+        ),
+        _across(
+            "*P2P Reweight*: a colour's scale",
+            figures["fader"],
+            {key: key for key in ("-1", "0", "0.5", "1.5", "2", "3", "5", "8")},
+            {"the colour is seen most": _seen, "likeness of the background, dB": _mean("background", 0)},
+        ),
+        _across(
+            "*P2P Local Blend*: `threshold`",
+            figures["blend"],
+            {key: key for key in ("0.1", "0.3", "0.5", "0.7", "0.9")},
+            {"the edit is seen": _seen, "likeness of the background, dB": _mean("background", 0)},
+        ),
+    ]
+    return "\n\n".join(tables)
+
+
+def _across(title: str, edits: Mapping[str, Cells], values: Mapping[str, str], measures: Mapping[str, Measure]) -> str:
+    """A table with a column per value and a row per measure."""
+    lines = [f"| {title} | {' | '.join(values)} |", "|---" * (len(values) + 1) + "|"]
+    for name, measure in measures.items():
+        cells = (measure([cells[key] for cells in edits.values()]) for key in values.values())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seen(cells: Sequence[Mapping[str, float]]) -> str:
+    return f"{sum(round(cell['success'] * ROWS) for cell in cells)} of {ROWS * len(cells)}"
+
+
+def _mean(what: str, digits: int) -> Measure:
+    return lambda cells: f"{sum(cell[what] for cell in cells) / len(cells):.{digits}f}"
 
 
 def _told(cell: Mapping[str, float], pictures: int) -> str:

@@ -72,6 +72,13 @@ def test_the_node_table_of_the_readme_is_complete(name):
     assert re.findall(r"`(\w+)`", fields) == [field for field, _ in NODES[name]["inputs"]]
 
 
+def test_the_readmes_values_are_those_that_were_measured():
+    """docs/make_sweeps.py writes them."""
+    values = load(ROOT / "docs" / "which_values.py")
+    text = read("README.md")
+    assert values.with_table(text, values.values_tables(values.read())) == text
+
+
 @pytest.mark.parametrize("page", ["web/docs/P2PMiniSDXL.md", "mini_sdxl/README.md"])
 def test_the_vocabulary_is_told_in_full(page):
     text = read(page)
@@ -89,8 +96,8 @@ def test_links_lead_somewhere(path):
         assert (is_help and target.startswith("images/")) or (path.parent / target).exists(), target
 
 
-def load_dev():
-    spec = importlib.util.spec_from_file_location("dev_of_the_readme", ROOT / "dev.py")
+def load(path: Path):
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_the_readme", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -99,7 +106,7 @@ def load_dev():
 def test_the_commands_of_the_readme_exist():
     commands = re.findall(r"python3 dev\.py ([^`\n]+)", read("README.md"))
     assert {"demo", "test", "serve"} <= set(commands)
-    dev = load_dev()
+    dev = load(ROOT / "dev.py")
     for command in commands:
         if "--help" not in command:
             dev.parse(shlex.split(command))
@@ -134,7 +141,7 @@ def test_version_licence_and_requirements_agree():
     assert 'license = { file = "LICENSE" }' in read("pyproject.toml")
     host = project_value("requires-comfyui").removeprefix(">=")
     assert f"ComfyUI {host} or newer" in read("README.md")
-    dev = load_dev()
+    dev = load(ROOT / "dev.py")
     oldest, newest = ("{}.{}".format(*version) for version in (dev.OLDEST_PYTHON, dev.NEWEST_PYTHON))
     assert project_value("requires-python") == f">={oldest}"
     assert f"Python {oldest} to {newest}" in read("README.md")
