@@ -21,6 +21,9 @@ class P2PApply(io.ComfyNode):
             search_aliases=["apply edit", "sample edit", "source and target"],
             description="Connect its four outputs to any sampler. The result is a batch: for each picture of the "
             "latent first the source, then the edited picture, from the same noise.",
+            # Two of them with the same inputs are two: each shows its own runs. Of V3 nodes the host's cache looks at
+            # this mark only, and not at the hidden id (0.3.75, 0.8.0).
+            not_idempotent=True,
             inputs=[
                 io.Model.Input("model", tooltip="An SDXL-family model, with any LoRA, IP-Adapter or other patches."),
                 ControllerType.Input("controller", tooltip="How the target follows the source."),

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from p2p.nodes import PromptToPromptExtension
-from p2p.nodes._host import live_maps
 from p2p.nodes._host.conditioning import GROUP_KEY
 from p2p.nodes._host.live import Live
 from p2p.nodes._host.pacing import SHARE, Pace
@@ -337,21 +336,51 @@ GRAPH = {
 }  # fmt: skip
 
 
-def test_the_host_gives_the_id_and_caches_an_unchanged_graph(browser, monkeypatch, tmp_path):
+def renamed(graph: dict, old: str, new: str) -> dict:
+    """The graph with another id for a node."""
+
+    def link(value):
+        return [new, value[1]] if isinstance(value, list) and value[0] == old else value
+
+    return {
+        new if name == old else name: {**node, "inputs": {key: link(value) for key, value in node["inputs"].items()}}
+        for name, node in graph.items()
+    }
+
+
+@pytest.fixture
+def queue(monkeypatch, tmp_path):
+    """A function that queues a graph on a server that keeps its cache, and gives the ids of the nodes it had there."""
     monkeypatch.setattr("folder_paths.output_directory", str(tmp_path))
     for node in asyncio.run(PromptToPromptExtension().get_node_list()):
         monkeypatch.setitem(host_nodes.NODE_CLASS_MAPPINGS, node.GET_SCHEMA().node_id, node)
-    monkeypatch.setitem(host_nodes.NODE_CLASS_MAPPINGS, "SaveLatent", host_nodes.SaveLatent)
-    monkeypatch.setattr(live_maps.Pace, "allows", lambda self: True)
+    monkeypatch.setattr(Pace, "allows", lambda self: True)
     server = SimpleNamespace(client_id="a browser", last_node_id=None, send_sync=lambda *_: None)
     executor = execution.PromptExecutor(server, execution.CacheType.CLASSIC, {"lru": 0, "ram": 0.0})
-    cached = []
-    for _ in range(2):
-        executor.execute(GRAPH, "run", {"client_id": "a browser"}, ["9"])
+
+    def run(graph: dict) -> set[str]:
+        executor.execute(graph, "run", {"client_id": "a browser"}, ["9"])
         failures = [message for event, message in executor.status_messages if event == "execution_error"]
         assert not failures, failures[0]["exception_message"]
-        cached.append(next(data["nodes"] for event, data in executor.status_messages if event == "execution_cached"))
+        (cached,) = (data["nodes"] for event, data in executor.status_messages if event == "execution_cached")
+        return set(cached)
+
+    return run
+
+
+def test_the_host_gives_the_id_and_caches_an_unchanged_graph(queue, browser):
+    assert queue(GRAPH) == set()
     assert {data["node"] for data in browser.of("run", "step", "end")} == {"5:6"}
     assert {data["node"] for data in browser.of("maps")} == {"7"}
+    assert queue(GRAPH) == set(GRAPH)
     assert len(browser.of("run")) == 1
-    assert cached[0] == [] and set(cached[1]) == set(GRAPH)
+
+
+def test_a_node_of_another_id_is_told_by_its_own(queue, browser):
+    """As when it is copied, or put into a subgraph: the cache has the results of the same inputs."""
+    queue(GRAPH)
+    browser.heard.clear()
+    cached = queue(renamed(renamed(GRAPH, "5:6", "6"), "7", "3:7"))
+    assert {"1", "2", "3", "4"} <= cached
+    assert {data["node"] for data in browser.of("run", "step", "end")} == {"6"}
+    assert {data["node"] for data in browser.of("maps")} == {"3:7"}
