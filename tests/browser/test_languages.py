@@ -44,7 +44,7 @@ def chinese_page(fresh_page, renderer, host):
 
 
 def test_nodes_speak_chinese(chinese_page):
-    """Front end 1.32.9 forgets the translations of packs; web/translation.js says them again."""
+    """Front end 1.32.9 forgets the translations of packs; web/translation says them again."""
     shown = chinese_page.evaluate(SHOWN, [APPLY, SCALES])
 
     def said(*path):

@@ -16,3 +16,6 @@ export const FEATURES = {
   P2PAttentionStore: [{ name: "words", kind: "words", side: "both" }],
   P2PAttentionMaps: [{ name: "words", kind: "words", side: "both" }],
 };
+
+/** Nodes with another widget that shows something, which gets the room that is left in the node. */
+export const WITH_A_VIEW = new Set(["P2PAttentionStore", "P2PAttentionMaps"]);

@@ -1,23 +1,18 @@
 /** The chips as a widget of their node: last, of a type of its own, and in no file. */
 
+import { WITH_A_VIEW } from "./features.js";
+
 const NAME = "p2p_chips";
 const MARGIN = 10; // that the classic renderer leaves around a DOM widget
 const HEIGHTS = { scales: 92, word_windows: 92, words: 52 };
+const HEIGHT_BESIDE_A_VIEW = 76; // three lines; what the node has left is the view's
 const NEXT_HEIGHT = 40; // of every further section
 
-/** Calls the function there was, and then another. */
-export function chained(previous, next) {
-  return function (...values) {
-    const result = previous?.apply(this, values);
-    next.apply(this, values);
-    return result;
-  };
-}
-
 export function addChipWidget(node, root, features, app) {
-  const height = HEIGHTS[features[0].kind] + NEXT_HEIGHT * (features.length - 1);
+  const hasRoomAlone = !WITH_A_VIEW.has(node.comfyClass ?? node.constructor.comfyClass);
+  const height = (hasRoomAlone ? HEIGHTS[features[0].kind] : HEIGHT_BESIDE_A_VIEW) + NEXT_HEIGHT * (features.length - 1);
   root.style.setProperty("min-height", `${height}px`);
-  root.classList.add("widget-expands"); // Nodes 2.0 gives such a widget what the node has left
+  if (hasRoomAlone) root.classList.add("widget-expands"); // Nodes 2.0 gives such a widget what the node has left
   keepFromCanvas(root, app);
   const widget = node.addDOMWidget(NAME, NAME, root, {
     serialize: false, // not in the prompt
@@ -25,6 +20,7 @@ export function addChipWidget(node, root, features, app) {
     getValue: () => "",
     setValue: () => {},
     getMinHeight: () => height + 2 * MARGIN,
+    ...(hasRoomAlone ? {} : { getMaxHeight: () => height + 2 * MARGIN }),
   });
   widget.serialize = false; // not in the workflow
   return widget;

@@ -16,9 +16,10 @@ const WIDE = 440;
  * @param {object} node
  * @param {object} app
  * @param {object} api
+ * @param {(node: object, name: string, root: HTMLElement) => void} keepPlace
  * @returns {(view: object) => Promise<void>} shows a view.
  */
-export function addViewer(node, app, api) {
+export function addViewer(node, app, api, keepPlace) {
   addStyle(STYLE_ID, STYLE);
   const made = panel(api, translator(MESSAGES, localeOf(app)));
   const height = () => (made.isShowing() ? HIGH : LOW);
@@ -26,6 +27,7 @@ export function addViewer(node, app, api) {
   made.root.classList.add("widget-expands"); // Nodes 2.0 gives such a widget the room that is left in its node
   reserve();
   keepFromCanvas(made.root, app);
+  keepPlace(node, NAME, made.root);
   const widget = node.addDOMWidget(NAME, NAME, made.root, {
     serialize: false,
     hideOnZoom: false,

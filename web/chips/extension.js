@@ -1,21 +1,20 @@
 /** The extension that puts chips for the words of the prompt below the text inputs that choose words. */
 
-import { api } from "../../scripts/api.js";
-import { app } from "../../scripts/app.js";
-import { FEATURES } from "./chips/features.js";
-import { MESSAGES } from "./chips/messages.js";
-import { chipPanel } from "./chips/panel.js";
-import { wordReader } from "./chips/reader.js";
-import { STYLE } from "./chips/style.js";
-import { addChipWidget, chained } from "./chips/widget.js";
-import { addStyle } from "./shared/dom.js";
-import { localeOf, translator } from "./shared/language.js";
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { FEATURES } from "./features.js";
+import { MESSAGES } from "./messages.js";
+import { chipPanel } from "./panel.js";
+import { wordReader } from "./reader.js";
+import { STYLE } from "./style.js";
+import { addChipWidget } from "./widget.js";
+import { addStyle } from "../shared/dom.js";
+import { localeOf, translator } from "../shared/language.js";
+import { chained, placeKeeper } from "../shared/place.js";
 
-app.registerExtension(chipsExtension());
-
-function chipsExtension() {
+export function chipsExtension() {
   const panels = new Map(); // by node
-  const left = new Map(); // by node id: what chips were drawn in before undo, or another graph, made the node anew
+  const keepPlace = placeKeeper(app);
   const read = wordReader((path, options) => api.fetchApi(path, options));
   let isPlanned = false;
 
@@ -25,11 +24,7 @@ function chipsExtension() {
     isPlanned = true;
     requestAnimationFrame(() => {
       isPlanned = false;
-      for (const [node, panel] of panels) {
-        takePlace(node, panel.root, left.get(node.id));
-        panel.refresh();
-      }
-      left.clear();
+      for (const panel of panels.values()) panel.refresh();
     });
   }
 
@@ -49,6 +44,7 @@ function chipsExtension() {
       const t = translator(MESSAGES, localeOf(app));
       const panel = chipPanel(node, features, { read, t, commit, attentionStep });
       addChipWidget(node, panel.root, features, app);
+      keepPlace(node, "chips", panel.root);
       for (const { name, usual = [] } of features) {
         for (const input of [name, ...usual]) {
           const widget = node.widgets.find((one) => one.name === input);
@@ -60,19 +56,11 @@ function chipsExtension() {
         panels.set(node, panel);
         refreshAll();
       });
-      node.onRemoved = chained(node.onRemoved, () => {
-        panels.delete(node);
-        left.set(node.id, panel.root);
-      });
+      node.onRemoved = chained(node.onRemoved, () => panels.delete(node));
     },
 
     afterConfigureGraph: refreshAll,
   };
-}
-
-/** Nodes 2.0 keeps what it drew for a node's id, also where another node has that id now. */
-function takePlace(node, root, old) {
-  if (old?.isConnected && !root.isConnected && node.graph === app.canvas.graph) old.replaceWith(root);
 }
 
 /** One step for undo: the front end looks at the graph itself when it hears of input, but not of a drag. */

@@ -5,16 +5,14 @@
  * they load a language of their own. In newer ones the same texts are put where they are already.
  */
 
-import { api } from "../../scripts/api.js";
-import { app } from "../../scripts/app.js";
-import { localeOf } from "./shared/language.js";
-import { nameParts, textsOf, translateDefinition } from "./translation/definitions.js";
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { localeOf } from "../shared/language.js";
+import { nameParts, textsOf, translateDefinition } from "./definitions.js";
 
 const PREFIX = "P2P";
 
-app.registerExtension(translationExtension());
-
-function translationExtension() {
+export function translationExtension() {
   let languages = {};
   const texts = () => textsOf(languages, localeOf(app));
 
