@@ -31,7 +31,7 @@ export function timelinePanel(say) {
 
   let shown = NOTHING;
   let bars = [];
-  let line = element("div", { class: "p2p-live-line" });
+  const line = element("div", { class: "p2p-live-line" });
   let lines = 0;
 
   function build(state) {
