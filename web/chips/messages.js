@@ -76,7 +76,7 @@ export const MESSAGES = {
     computed: "提示词在运行时生成，因此只显示文本中的词。",
     notConnected: "连接提示词后，这里会显示其中的词。",
     noSampler: "把模型连接到采样器后，这里会显示提示词中的词。",
-    notTagged: "提示词需要来自 P2P Text Encode 或 P2P Tag Prompt。",
+    notTagged: "提示词需要来自 P2P 文本编码（P2P Text Encode）或 P2P 标注提示词（P2P Tag Prompt）。",
     elsewhere: "画布上没有提示词，因此只显示文本中的词。",
     noServer: "无法显示词：服务器没有回应。",
     choices: "提示词含有 {a|b} 选项，排队运行时才会选定。",

@@ -63,7 +63,7 @@ export const MESSAGES = {
     medium: "中",
     all: "所有网格",
     blend: "局部混合：{words}",
-    blend_mask: "局部混合（蒙版）",
+    blend_mask: "局部混合（遮罩）",
     blend_short: "局部混合",
     window: "{label}，{start} 至 {end}",
     no_rows: "没有编辑：与源图相同",
