@@ -85,7 +85,7 @@ def put_prompts(page, source, target):
         """([source, target]) => {
           const node = app.graph.nodes.find((n) => n.inputs.some((i) => i.name === 'target'));
           for (const [name, text] of [['source', source], ['target', target]]) {
-            const link = app.graph.getLink?.(node.inputs.find((i) => i.name === name).link);
+            const link = node.getInputLink(node.inputs.findIndex((i) => i.name === name));
             const widget = app.graph.getNodeById(link.origin_id).widgets.find((w) => w.name === 'text');
             widget.value = text;
             widget.callback?.(text);

@@ -165,7 +165,7 @@ def save_latents(page: Page) -> None:
         """() => {
           const decoders = app.graph.nodes.filter((n) => n.type === 'VAEDecode').sort((a, b) => a.id - b.id);
           for (const decoder of decoders) {
-            const link = app.graph.links.get?.(decoder.inputs[0].link) ?? app.graph.links[decoder.inputs[0].link];
+            const link = decoder.getInputLink(0);
             const saver = LiteGraph.createNode('SaveLatent');
             saver.pos = [decoder.pos[0], decoder.pos[1] + decoder.size[1] + 60];
             app.graph.add(saver);
