@@ -93,12 +93,13 @@ class _Copy:
         device = maps[0].device
         count = sum(map(len, maps))
         size = tile_size(tuple(maps[0].shape[-2:]), count)
-        if device.type != "cuda":
+        if not maps[0].is_cuda:
             self._tiles = tiles_of(torch.cat(list(maps)), size).cpu()
             return
         self._tiles = torch.empty((count, *size), dtype=torch.uint8, pin_memory=True)
-        with torch.cuda.device(device):
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        module = getattr(torch, device.type)
+        with module.device(device):
+            begin, end = (module.Event(enable_timing=True) for _ in range(2))
             begin.record()
             self._tiles.copy_(tiles_of(torch.cat(list(maps)), size), non_blocking=True)
             end.record()
