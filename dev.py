@@ -4,7 +4,8 @@
     python3 dev.py demo     edits pictures with Prompt-to-Prompt and leaves sheets and figures in output/demo
     python3 dev.py test     lint, types and tests; "dev.py test -- -k name" hands further arguments to pytest.
                             Tests in the browser use a Chromium, Chrome or Edge that is there (or the program that
-                            the variable P2P_BROWSER names), and leave pictures of the page in output/browser
+                            the variable P2P_BROWSER names), and leave pictures of the page in output/browser.
+                            With --soak it runs the endurance tests alone, with hundreds of edits instead of a few
     python3 dev.py serve    ComfyUI in the browser, with this pack and its example workflows
 
 Only the standard library is used here, and only syntax that old versions of Python can read, so that they can say
@@ -44,7 +45,8 @@ def build_parser():
     demo.add_argument("--steps", type=int, default=20, metavar="N", help="sampling steps (default: 20)")
     demo.add_argument("--only", nargs="+", choices=DEMO_KINDS, metavar="KIND", help="of " + ", ".join(DEMO_KINDS))
     demo.add_argument("--full", action="store_true", help="more scenes of every kind")
-    commands.add_parser("test", parents=[host], help="lint, types and tests (arguments after -- go to pytest)")
+    test = commands.add_parser("test", parents=[host], help="lint, types and tests (arguments after -- go to pytest)")
+    test.add_argument("--soak", action="store_true", help="only the endurance tests, for hours instead of seconds")
     commands.add_parser("serve", parents=[server], help="ComfyUI in the browser with this pack")
     return parser
 

@@ -21,6 +21,7 @@ from .setup_failures import explain_os_error
 from .stages import stage
 
 INSIDE = Path(__file__).resolve().parent / "run_inside.py"
+ENDURANCE = paths.ROOT / "tests" / "endurance"
 INTERRUPTED = 130
 
 
@@ -76,10 +77,13 @@ def serve(options: Namespace) -> int:
 
 
 def test(options: Namespace) -> int:
-    """Run linters, type checker and tests of both languages; with arguments for pytest only pytest."""
+    """Run linters, type checker and tests of both languages; a soak, or arguments for pytest, only pytest."""
     host = ensure_host(options.comfyui)
-    failed = [] if options.pytest_arguments else [name for name, check in _checks(host) if _fails(name, check)]
-    code = run_inside(host, ["pytest", *options.pytest_arguments], P2P_COMFYUI=str(host.folder))
+    tests_only = options.soak or options.pytest_arguments
+    failed = [] if tests_only else [name for name, check in _checks(host) if _fails(name, check)]
+    soak = {"P2P_SOAK": "1"} if options.soak else {}
+    arguments = [*([str(ENDURANCE)] if options.soak else []), *options.pytest_arguments]
+    code = run_inside(host, ["pytest", *arguments], P2P_COMFYUI=str(host.folder), **soak)
     return code or (1 if failed else 0)
 
 

@@ -55,7 +55,9 @@ def test_arguments_after_two_dashes_are_for_pytest(dev):
     assert options.pytest_arguments == ["-k", "name"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["demo", "--", "-k"], ["bench"], ["demo", "--seeds", "many"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["demo", "--", "-k"], ["demo", "--soak"], ["bench"], ["demo", "--seeds", "many"]]
+)
 def test_a_command_line_without_sense_is_refused(dev, arguments, capsys):
     with pytest.raises(SystemExit) as error:
         dev.parse(arguments)

@@ -12,7 +12,7 @@ from p2p.development import commands, environment, host, paths, ports, setup_fai
 from p2p.development.errors import UserError
 
 OPTIONS = {"port": None, "checkpoint": None, "comfyui": None, "output": None, "device": "auto", "seeds": 1, "steps": 1}
-OPTIONS |= {"full": False, "only": None}
+OPTIONS |= {"full": False, "only": None, "soak": False}
 
 
 @pytest.fixture
