@@ -23,7 +23,13 @@ LOG_LINES = 30
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How the server is started. ``folder`` holds everything it writes; ``front_end`` is of another release."""
+    """How the server is started.
+
+    Attributes:
+        folder: holds everything it writes.
+        front_end: the folder of another release of the front end.
+        arguments: further ones for its command line.
+    """
 
     folder: Path
     cpu: bool = False
@@ -31,6 +37,7 @@ class ServerOptions:
     output: Path | None = None
     checkpoint: Path | None = None
     front_end: Path | None = None
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def command_line(host: Host, options: ServerOptions, port: int) -> list[str]:
         command += ["--front-end-root", str(options.front_end)]
     if options.cpu:
         command += ["--cpu", "--use-pytorch-cross-attention"]
-    return command
+    return [*command, *options.arguments]
 
 
 def variables(environment: dict[str, str] | os._Environ) -> dict[str, str]:
