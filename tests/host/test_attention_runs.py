@@ -1,7 +1,6 @@
 """Attention seen in runs of the host's own executor with the embedded model: what its caches do, and what maps show."""
 
 import asyncio
-from types import SimpleNamespace
 
 import execution
 import pytest
@@ -11,6 +10,7 @@ from p2p.nodes import PromptToPromptExtension
 
 import nodes as host_nodes
 
+from .executors import new_executor
 from .test_attention_nodes import folders  # noqa: F401, a fixture
 
 CACHES = {
@@ -79,8 +79,7 @@ class Host:
         self.outputs: dict[str, tuple] = {}
         self.ran: list[str] = []
         kind, arguments = CACHES[cache]
-        server = SimpleNamespace(client_id=None, last_node_id=None, send_sync=lambda *_: None)
-        self._executor = execution.PromptExecutor(server, kind, {"lru": 0, "ram": 0.0, **arguments})
+        self._executor = new_executor(kind, **arguments)
 
     def run(self, prompt: dict) -> None:
         self.outputs, self.ran = {}, []

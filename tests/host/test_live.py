@@ -8,7 +8,6 @@ import time
 from types import SimpleNamespace
 
 import comfy.model_management
-import execution
 import numpy as np
 import pytest
 import torch
@@ -23,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import nodes as host_nodes
 
+from .executors import new_executor
 from .graph import applied, empty_latent, outputs, plain_text, replace_controller, sample, text
 from .kinds import KINDS, following, refined
 from .tiny_models import sdxl_shaped
@@ -355,8 +355,7 @@ def queue(monkeypatch, tmp_path):
     for node in asyncio.run(PromptToPromptExtension().get_node_list()):
         monkeypatch.setitem(host_nodes.NODE_CLASS_MAPPINGS, node.GET_SCHEMA().node_id, node)
     monkeypatch.setattr(Pace, "allows", lambda self: True)
-    server = SimpleNamespace(client_id="a browser", last_node_id=None, send_sync=lambda *_: None)
-    executor = execution.PromptExecutor(server, execution.CacheType.CLASSIC, {"lru": 0, "ram": 0.0})
+    executor = new_executor(client="a browser")
 
     def run(graph: dict) -> set[str]:
         executor.execute(graph, "run", {"client_id": "a browser"}, ["9"])

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
 
 import execution
 import folder_paths
@@ -21,6 +20,8 @@ from p2p.tests.template_files import (
 from PIL import Image
 
 import nodes as host_nodes
+
+from .executors import new_executor
 
 STEPS = 4
 ONE_PICTURE = {"plain", "prompt_switching", "attention_maps", "maps_of_a_prompt"}
@@ -77,8 +78,7 @@ def _run(graph: dict) -> list[dict]:
     """Queue the graph as a server does that has just started, and return where the pictures lie."""
     accepted, error, outputs, node_errors = asyncio.run(execution.validate_prompt("run", graph, None))
     assert accepted and not node_errors, (error, node_errors)
-    server = SimpleNamespace(client_id=None, last_node_id=None, send_sync=lambda *_: None)
-    executor = execution.PromptExecutor(server, execution.CacheType.CLASSIC, {"lru": 0, "ram": 0.0})
+    executor = new_executor()
     executor.execute(graph, "run", {}, outputs)
     failures = [message for event, message in executor.status_messages if event == "execution_error"]
     assert not failures, failures[0]["exception_message"]
