@@ -23,6 +23,9 @@ from .stages import stage
 INSIDE = Path(__file__).resolve().parent / "run_inside.py"
 ENDURANCE = paths.ROOT / "tests" / "endurance"
 INTERRUPTED = 130
+# One worker for every core; each may need 2 GB, so not more than a common machine has room for. The longest group of
+# tests, those in the browser, is the first of the folders, so groups are taken in the order of their names.
+WORKERS = ("-n", "logical", "--maxprocesses", "8", "--no-loadscope-reorder")
 
 
 def run(options: Namespace) -> int:
@@ -77,13 +80,18 @@ def serve(options: Namespace) -> int:
 
 
 def test(options: Namespace) -> int:
-    """Run linters, type checker and tests of both languages; a soak, or arguments for pytest, only pytest."""
+    """Run linters, type checker and tests of both languages; a soak, or arguments for pytest, only pytest.
+
+    All tests are shared between workers, and some are run in one process, which starts sooner. Every process has
+    one thread for its sums, so that results are the same either way and workers do not hinder each other.
+    """
     host = ensure_host(options.comfyui)
     tests_only = options.soak or options.pytest_arguments
     failed = [] if tests_only else [name for name, check in _checks(host) if _fails(name, check)]
     soak = {"P2P_SOAK": "1"} if options.soak else {}
-    arguments = [*([str(ENDURANCE)] if options.soak else []), *options.pytest_arguments]
-    code = run_inside(host, ["pytest", *arguments], P2P_COMFYUI=str(host.folder), **soak)
+    chosen = [*([str(ENDURANCE)] if options.soak else []), *options.pytest_arguments]
+    variables = {"P2P_COMFYUI": str(host.folder), "OMP_NUM_THREADS": "1", **soak}
+    code = run_inside(host, ["pytest", *(chosen or WORKERS)], **variables)
     return code or (1 if failed else 0)
 
 

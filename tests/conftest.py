@@ -4,6 +4,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -17,3 +19,11 @@ def _load_pack() -> None:
 
 
 _load_pack()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With several workers, tests that share what is slow to make stay together."""
+    from p2p.tests.workers import ByWhatIsShared
+
+    return ByWhatIsShared(config, log)

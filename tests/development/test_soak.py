@@ -9,6 +9,8 @@ from p2p.development import commands
 from p2p.development.host import Host
 from p2p.tests.endurance import counts
 
+HOST_AND_THREADS = {"P2P_COMFYUI": "comfyui", "OMP_NUM_THREADS": "1"}
+
 
 @pytest.fixture
 def calls(monkeypatch):
@@ -27,7 +29,7 @@ def run(soak, *pytest_arguments):
 def test_a_soak_runs_the_endurance_tests_alone(calls):
     assert run(True, "-k", "name") == 0
     arguments = ["pytest", str(commands.ENDURANCE), "-k", "name"]
-    assert calls == [(arguments, {"P2P_COMFYUI": "comfyui", "P2P_SOAK": "1"})]
+    assert calls == [(arguments, {**HOST_AND_THREADS, "P2P_SOAK": "1"})]
     assert list(commands.ENDURANCE.glob("test_*.py"))
 
 
@@ -35,7 +37,12 @@ def test_without_it_everything_runs(calls):
     assert run(False) == 0
     *checks, tests = calls
     assert [kind for kind, _ in checks] == ["check"] * 4
-    assert tests == (["pytest"], {"P2P_COMFYUI": "comfyui"})
+    assert tests == (["pytest", *commands.WORKERS], HOST_AND_THREADS)
+
+
+def test_chosen_tests_run_alone_and_in_one_process(calls):
+    assert run(False, "-k", "name") == 0
+    assert calls == [(["pytest", "-k", "name"], HOST_AND_THREADS)]
 
 
 @pytest.mark.parametrize(("variable", "expected"), [("1", 500), ("", 12), (None, 12)])
