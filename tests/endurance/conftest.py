@@ -9,9 +9,10 @@ from p2p.development import paths
 from p2p.development.host import Host
 from p2p.development.server import ServerOptions, running_server
 from p2p.tests.endurance.counts import SOAK
+from p2p.tests.endurance.faults_fixtures import faulty
 from p2p.tests.host.conftest import COMFYUI, _like_the_executor, temp_folder, tiny
 
-__all__ = ["_like_the_executor", "temp_folder", "tiny"]  # fixtures: pytest finds them by being here
+__all__ = ["_like_the_executor", "faulty", "temp_folder", "tiny"]  # fixtures: pytest finds them by being here
 
 if not COMFYUI:
     collect_ignore_glob = ["test_*.py"]
