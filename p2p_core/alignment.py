@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .chunks import MOST_TOKENS
 from .errors import P2PError
 from .prompt import Prompt, Word
 from .structure_alignment import appended_pairs, readers_of_structure
@@ -42,12 +43,17 @@ def align(source: Prompt, target: Prompt) -> Alignment:
     """Align two prompts of any length.
 
     Raises:
-        P2PError: the prompts were tokenized in chunks of different lengths.
+        P2PError: the prompts were tokenized in chunks of different lengths, or are too long.
     """
     if source.chunk_length != target.chunk_length:
         raise P2PError(
             f'"{source.text}" is cut in chunks of {source.chunk_length} tokens, "{target.text}" in chunks of '
             f"{target.chunk_length}: encode both with the same CLIP."
+        )
+    if source.token_count * target.token_count > MOST_TOKENS**2:
+        raise P2PError(
+            f"The prompts have {source.token_count} and {target.token_count} tokens, too many to align: "
+            f'{MOST_TOKENS} each is the most. Shorten "{max(source.text, target.text, key=len)}".'
         )
     pairs = align_words(source, target)
     appended = appended_pairs(source, target)

@@ -18,17 +18,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .attention_store import AttentionRecord, AttentionRequest, AttentionStore, Grids, Prompts, RowMaps, Side
+from .chunks import MOST_TOKENS
 from .errors import P2PError
+from .file_checks import refuse_unreadable
+from .prompt import LONGEST_TEXT
 from .windows import Window
 
 FORMAT_VERSION = 1
 LARGEST_FILE = 2**31  # bytes
 _KEY = "p2p_attention"
-_LARGEST_HEADER = 2**24  # characters
+_LARGEST_HEADER = 2**22  # bytes
+_LATEST_THINKABLE = 1000  # version of a format: a larger number is damage
 _LARGEST_SIDE = 1024  # of a grid
 _LARGEST_MASK = 4096  # side of a latent
 _MOST_ROWS = 4096
-_LONGEST_TEXT = 100_000  # characters
+_MOST_STEPS = 10_000  # that the host's samplers take
 _LARGEST_NUMBER = 1e9  # of a progress; comparing with it refuses what is not finite
 
 _Value = TypeVar("_Value")
@@ -47,8 +51,8 @@ def save_attention(store: AttentionStore, path: Path, pack_version: str) -> None
         pack_version: of this pack, for people who look into the file.
 
     Raises:
-        P2PError: an empty store, maps of a run that failed, too many maps for one file, or a disk that does not take
-            them.
+        P2PError: an empty store, maps of a run that failed, too many maps or words for one file, or a disk that does
+            not take them.
     """
     record = store.recorded()
     if store.get_ram_usage() > LARGEST_FILE:
@@ -66,9 +70,18 @@ def save_attention(store: AttentionStore, path: Path, pack_version: str) -> None
     for number, mask in enumerate(record.blend_masks):
         if mask is not None:
             tensors[f"blend.{number}"] = _own_copy(mask)
+    header = json.dumps(_header(store.request, record, pack_version))
+    if (
+        len(json.dumps(header)) > _LARGEST_HEADER // 2
+    ):  # as safetensors writes it, and the other half is for the tensors
+        raise P2PError(
+            "The words and prompts of the maps are too long for one file: choose words in P2P Attention Store, or "
+            "record fewer pictures at once."
+        )
     unfinished = path.with_name(f"{path.name}.part")
     try:
-        save_file(tensors, unfinished, metadata={_KEY: json.dumps(_header(store.request, record, pack_version))})
+        unfinished.unlink(missing_ok=True)  # a link would be written through
+        save_file(tensors, unfinished, metadata={_KEY: header})
         unfinished.replace(path)
     except (OSError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)
@@ -82,9 +95,7 @@ def load_attention(path: Path) -> AttentionStore:
         P2PError: a file that is missing, too large, damaged, of another kind, or of a later version of this pack.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE + _LARGEST_HEADER:
-            raise P2PError(f"{path.name} has {size / 2**30:.1f} GiB: no file of attention maps is that large.")
+        refuse_unreadable(path, LARGEST_FILE, _LARGEST_HEADER)
         with safe_open(path, framework="pt", device="cpu") as file:
             header = _parsed_header(path.name, file.metadata() or {})
             return _store(header, _Tensors(file))
@@ -135,19 +146,17 @@ def _header(request: AttentionRequest, record: AttentionRecord, pack_version: st
 def _parsed_header(name: str, metadata: Mapping[str, str]) -> Mapping[str, Any]:
     if _KEY not in metadata:
         raise P2PError(f"{name} is no file of attention maps: choose one that P2P Save Attention wrote.")
-    if len(metadata[_KEY]) > _LARGEST_HEADER:
-        raise _BadHeader("its header is too long")
     try:
         header = json.loads(metadata[_KEY])
     except (ValueError, RecursionError) as error:
         raise _BadHeader("its header is no JSON") from error
     version = _field(header, "version", int)
-    if version > FORMAT_VERSION:
+    if FORMAT_VERSION < version <= _LATEST_THINKABLE:
         raise P2PError(
             f"{name} has format {version}, this version of the pack reads up to {FORMAT_VERSION}: update the pack."
         )
     if version != FORMAT_VERSION:
-        raise _BadHeader(f"there is no format {version}")
+        raise _BadHeader("there is no such format")
     return header
 
 
@@ -186,7 +195,7 @@ def _store(header: Mapping[str, Any], tensors: _Tensors) -> AttentionStore:
     )
     progress = _numbers(header, "progress")
     entries = _field(header, "rows", list)
-    if not entries or not progress or len(entries) > _MOST_ROWS:
+    if not 1 <= len(entries) <= _MOST_ROWS or not 1 <= len(progress) <= _MOST_STEPS:
         raise _BadHeader("it holds no maps, or too many")
     rows = tuple(_row(entry, number, len(progress), tensors) for number, entry in enumerate(entries))
     return AttentionStore(request, AttentionRecord(rows, progress, blend_masks=_blend_masks(header, tensors)))
@@ -271,11 +280,13 @@ def _choice(entry: Any, name: str, choices: Sequence[Any]) -> Any:
 
 def _texts(entry: Any, name: str) -> tuple[str, ...]:
     values = _field(entry, name, list)
+    if len(values) > MOST_TOKENS:
+        raise _BadHeader(f"{name} holds more than a prompt has")
     return tuple(_text(value, name) for value in values)
 
 
 def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         raise _BadHeader(f"{name} holds something that is no text, or too long a one")
     return value
 

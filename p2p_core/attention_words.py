@@ -11,7 +11,7 @@ import torch
 from .attention_refinement import refined
 from .attention_store import AttentionRecord, AttentionStore, RowMaps, Side
 from .errors import P2PError
-from .phrases import find_phrase, split_occurrence
+from .phrases import Spelled, meant_places, split_occurrence
 
 MEAN = -1  # in place of the number of a step
 
@@ -54,7 +54,8 @@ def word_columns(store: AttentionStore, words: Sequence[str] = (), step: int = M
     _check_step(store, record, step)
     strands = _strands(record)
     if words:
-        chosen = [column for word in words for column in _columns_of(word, strands, store)]
+        spelled = {maps: Spelled([split_occurrence(word)[0] for word in maps.words]) for maps in record.rows}
+        chosen = [column for word in words for column in _columns_of(word, strands, store, spelled)]
     else:
         chosen = [(strand, indices) for strand in strands for indices in _merged_columns(strand)]
     return [
@@ -93,11 +94,13 @@ def _strands(record: AttentionRecord) -> list[_Strand]:
     return [strands[key] for key in sorted(strands)]
 
 
-def _columns_of(phrase: str, strands: Sequence[_Strand], store: AttentionStore) -> list[tuple[_Strand, _Indices]]:
+def _columns_of(
+    phrase: str, strands: Sequence[_Strand], store: AttentionStore, spelled: Mapping[RowMaps, Spelled]
+) -> list[tuple[_Strand, _Indices]]:
     """A column for each strand that has the phrase in some row."""
     columns: list[tuple[_Strand, _Indices]] = []
     for strand in strands:
-        found = {row: _find(maps, phrase, bool(store.request.words)) for row, maps in strand.items()}
+        found = {row: _find(maps, spelled[maps], phrase, bool(store.request.words)) for row, maps in strand.items()}
         indices = {row: places for row, places in found.items() if places}
         columns += [(strand, indices)] if indices else []
     if not columns:
@@ -109,15 +112,11 @@ def _columns_of(phrase: str, strands: Sequence[_Strand], store: AttentionStore) 
     return columns
 
 
-def _find(maps: RowMaps, phrase: str, phrases_were_chosen: bool) -> Sequence[int]:
+def _find(maps: RowMaps, spelled: Spelled, phrase: str, phrases_were_chosen: bool) -> Sequence[int]:
     """The words that make a phrase. A phrase's map is the sum of theirs, as a word's is the sum over its tokens."""
     if phrases_were_chosen:  # which need not stand in the prompt in this order
         return [index for index, label in enumerate(maps.words) if _plain(label) == _plain(phrase)]
-    try:
-        spans = find_phrase([split_occurrence(word)[0] for word in maps.words], phrase, maps.prompt)
-    except P2PError:
-        return ()
-    return [index for span in spans for index in span]
+    return [index for span in meant_places(spelled, phrase) for index in span]
 
 
 def _plain(label: str) -> str:

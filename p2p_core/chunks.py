@@ -17,6 +17,8 @@ Special = Literal["start", "end", "padding", "appended"]  # appended: by another
 Token = Any  # a vocabulary number, or the tensor (channels,) of a textual-inversion embedding
 Stream = Sequence[Sequence[Sequence[Any]]]  # chunks of (token, weight) or (token, weight, word number)
 
+MOST_TOKENS = 150 * 77  # of a prompt, about 10,000 words: an edit holds a matrix of the tokens of two prompts
+
 _Kinds = list[list[Special | None]]  # chunks of kinds
 
 
@@ -57,11 +59,17 @@ def read_chunks(
     """Join the chunks of all streams, which must agree on what stands where.
 
     Raises:
-        P2PError: an encoder that does not work in CLIP's chunks, encoders that disagree on the number of tokens, or an
-            embedding that does not fit its encoder.
+        P2PError: an encoder that does not work in CLIP's chunks, encoders that disagree on the number of tokens, an
+            embedding that does not fit its encoder, or more than ``MOST_TOKENS``.
     """
     if not streams:
         raise P2PError(f'The text encoder returned no tokens for "{text}": connect the CLIP of an SD1.5 or SDXL model.')
+    longest = max(sum(map(len, stream)) for stream in streams.values())
+    if longest > MOST_TOKENS:
+        raise P2PError(
+            f'The prompt "{text}" has {longest} tokens: Prompt-to-Prompt reads up to {MOST_TOKENS}, which is about '
+            "10,000 words. Make it shorter."
+        )
     tokens = {name: [[entry[0] for entry in chunk] for chunk in stream] for name, stream in streams.items()}
     kinds = {
         name: [_kinds_of_chunk(name, chunk, SpecialTokens(*special[name])) for chunk in stream]

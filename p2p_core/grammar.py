@@ -23,6 +23,7 @@ from .windows import Window
 
 __all__ = [
     "LARGEST_SCALE",
+    "MOST_ENTRIES",
     "format_scales",
     "format_word_windows",
     "format_words",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 LARGEST_SCALE = 100.0
+MOST_ENTRIES = 1000  # of a text: each is searched for in every prompt, and asked for at every step
 _ALWAYS = Window(0.0, 1.0)
 
 _SEPARATORS = re.compile(r"[\n,]")
@@ -130,9 +132,14 @@ def format_words(words: Iterable[str]) -> str:
 
 def _entries(text: str) -> Iterator[str]:
     """The entries that are not blank, with single spaces."""
-    for entry in _SEPARATORS.split(text):
-        if _trimmed(entry):
-            yield _SPACE.sub(" ", entry).strip()
+    entries = [entry for entry in _SEPARATORS.split(text) if _trimmed(entry)]
+    if len(entries) > MOST_ENTRIES:
+        raise P2PError(
+            f"The text has {len(entries)} entries: write no more than {MOST_ENTRIES}. The first is "
+            f'"{_quoted(_trimmed(entries[0]))}".'
+        )
+    for entry in entries:
+        yield _SPACE.sub(" ", entry).strip()
 
 
 def _trimmed(text: str) -> str:

@@ -2,16 +2,11 @@
 
 from collections.abc import Sequence
 
-from .errors import P2PError
 from .prompt import Prompt
 
 
 def stands_in(prompt: Prompt, phrase: str) -> bool:
-    try:
-        prompt.find(phrase)
-    except P2PError:
-        return False
-    return True
+    return prompt.has(phrase)
 
 
 def refuse_missing(phrases: Sequence[str], prompts: Sequence[Prompt]) -> None:

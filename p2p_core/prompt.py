@@ -10,15 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
+from functools import cached_property
 
 import torch
 
 from .bpe import END_OF_WORD, readable_text
 from .chunks import Special, SpecialTokens, Stream, Token, is_embedding, read_chunks
-from .phrases import find_phrase, is_punctuation, units_of
+from .phrases import Spelled, find_phrase, is_punctuation, meant_places, units_of
 
 __all__ = ["Prompt", "Special", "SpecialTokens", "Word", "read_prompt"]
 
+LONGEST_TEXT = 100_000  # characters
 _EMBEDDING_NAME = re.compile(r"embedding:([^\s,()]+?)(?=:[\d.]+\)|[\s,()]|$)")
 
 
@@ -96,8 +98,16 @@ class Prompt:
         Raises:
             P2PError: the phrase is not there; the message names the words that are, and the closest of them.
         """
-        spans = find_phrase([word.text for word in self.words], phrase, self.text)
+        spans = find_phrase(self._spelled, phrase, self.text)
         return tuple(position for span in spans for index in span for position in self.words[index].positions)
+
+    def has(self, phrase: str) -> bool:
+        """Whether ``find`` finds it."""
+        return bool(meant_places(self._spelled, phrase))
+
+    @cached_property
+    def _spelled(self) -> Spelled:
+        return Spelled([word.text for word in self.words])
 
     def positions_of(self, special: Special, chunks: range) -> tuple[int, ...]:
         """The positions of the start, end or padding tokens of some chunks."""
@@ -144,19 +154,16 @@ def _word_groups(
     special: Sequence[Special | None], tokens: Sequence[Token], piece: Callable[[int], str]
 ) -> list[tuple[int, ...]]:
     """Token positions per word. A word may be cut in two by the end of a chunk."""
-    groups: list[tuple[int, ...]] = []
-    group: tuple[int, ...] = ()
+    groups: list[list[int]] = [[]]
     for place, (kind, token) in enumerate(zip(special, tokens, strict=True)):
         if kind is not None:
             continue
-        if group and _embedding_source(tokens[group[-1]]) != _embedding_source(token):
-            groups.append(group)
-            group = ()
-        group += (place,)
+        if groups[-1] and _embedding_source(tokens[groups[-1][-1]]) != _embedding_source(token):
+            groups.append([])
+        groups[-1].append(place)
         if not is_embedding(token) and piece(token).endswith(END_OF_WORD):
-            groups.append(group)
-            group = ()
-    return [*groups, group] if group else groups
+            groups.append([])
+    return [tuple(group) for group in groups if group]
 
 
 def _embedding_source(token: Token) -> int | None:

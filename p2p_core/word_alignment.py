@@ -12,13 +12,17 @@ The published aligners either need equal word counts (``get_replacement_mapper``
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
 
 from .prompt import Prompt, Word
 from .word_kinds import Kind, kinds_of_words
 
 Change = Literal["kept", "replaced", "added", "removed"]
 UNPAIRED = 1  # the cost of a word without a partner
+_NEVER = 2**62  # dearer than any path through prompts that have no more than 2**20 words together
+_BITS = tuple(128 >> place for place in range(8))  # as numpy packs them
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,20 @@ class WordPair:
     target: tuple[Word, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Side:
-    """What the aligner sees of one prompt, one entry per word."""
+    """What the aligner sees of one prompt, one entry per word.
+
+    Attributes:
+        keys: equal numbers, also between the two sides, for words of equal tokens.
+        kind_numbers, punctuation: what of ``kinds`` costs are made of, as arrays.
+    """
 
     words: tuple[Word, ...]
-    keys: tuple[tuple[Hashable, ...], ...]
     kinds: tuple[Kind, ...]
+    keys: np.ndarray
+    kind_numbers: np.ndarray
+    punctuation: np.ndarray
 
 
 def align_words(source: Prompt, target: Prompt) -> tuple[WordPair, ...]:
@@ -46,7 +57,8 @@ def align_words(source: Prompt, target: Prompt) -> tuple[WordPair, ...]:
     words by one. The other way round they do not, they are added: sharing one word's map among several leaves the head
     too little of it (on the embedded model ``a dog`` → ``a blue car`` then showed a car for 5 seeds of 8 instead of 8).
     """
-    left, right = _side(source), _side(target)
+    number_of: dict[tuple[Hashable, ...], int] = {}
+    left, right = _side(source, number_of), _side(target, number_of)
     pairs: list[WordPair] = []
     modifiers: list[Word] = []  # removed, and not yet accounted for
     for move in _moves_with_like_for_like(left, right):
@@ -67,10 +79,19 @@ def _removed(words: Sequence[Word]) -> list[WordPair]:
     return [WordPair("removed", (word,), ()) for word in words]
 
 
-def _side(prompt: Prompt) -> _Side:
-    keys = tuple(tuple(prompt.token_keys[position] for position in word.positions) for word in prompt.words)
+def _side(prompt: Prompt, number_of: dict[tuple[Hashable, ...], int]) -> _Side:
+    """``number_of`` learns the words that it does not know yet."""
+    keys = (tuple(prompt.token_keys[position] for position in word.positions) for word in prompt.words)
     texts = [word.text.casefold() for word in prompt.words]
-    return _Side(prompt.words, keys, kinds_of_words(texts, [word.is_punctuation for word in prompt.words]))
+    kinds = kinds_of_words(texts, [word.is_punctuation for word in prompt.words])
+    known = get_args(Kind)
+    return _Side(
+        prompt.words,
+        kinds,
+        np.array([number_of.setdefault(key, len(number_of)) for key in keys], dtype=np.int64),
+        np.array([known.index(kind) for kind in kinds], dtype=np.int64),
+        np.array([kind == "punctuation" for kind in kinds], dtype=bool),
+    )
 
 
 class _Move(NamedTuple):
@@ -81,7 +102,7 @@ class _Move(NamedTuple):
     column: int
 
 
-PairCost = Callable[[_Side, _Side, int, int], "int | None"]
+PairCosts = Callable[[_Side, _Side, int, range], np.ndarray]  # of one source word beside some target words
 
 
 def _moves_with_like_for_like(left: _Side, right: _Side) -> list[_Move]:
@@ -103,18 +124,18 @@ def _span(places: Sequence[int]) -> range:
     return range(places[0], places[-1] + 1) if places else range(0)
 
 
-def _moves(left: _Side, right: _Side, rows: range, columns: range, pair_cost: PairCost) -> list[_Move]:
+def _moves(left: _Side, right: _Side, rows: range, columns: range, pair_costs: PairCosts) -> list[_Move]:
     """The cheapest path through some consecutive words of both sides, the leftmost one of several."""
-    rest = _cost_of_rest(left, right, rows, columns, pair_cost)
+    choices = _best_choices(left, right, rows, columns, pair_costs)
     moves: list[_Move] = []
     i = j = 0
     while i < len(rows) or j < len(columns):
         row, column = rows.start + i, columns.start + j
-        pair = pair_cost(left, right, row, column) if i < len(rows) and j < len(columns) else None
-        if pair is not None and rest[i][j] == pair + rest[i + 1][j + 1]:
+        both = i < len(rows) and j < len(columns)
+        if both and choices.pair[i, j // 8] & _BITS[j % 8]:
             moves.append(_Move("kept" if left.keys[row] == right.keys[column] else "replaced", row, column))
             i, j = i + 1, j + 1
-        elif i < len(rows) and rest[i][j] == UNPAIRED + rest[i + 1][j]:
+        elif i < len(rows) and (not both or choices.removal[i, j // 8] & _BITS[j % 8]):
             moves.append(_Move("removed", row, column))
             i += 1
         else:
@@ -123,15 +144,35 @@ def _moves(left: _Side, right: _Side, rows: range, columns: range, pair_cost: Pa
     return moves
 
 
-def _cost_of_rest(left: _Side, right: _Side, rows: range, columns: range, pair_cost: PairCost) -> list[list[int]]:
-    """``rest[i][j]``: the least cost of aligning what follows the first i source and j target words."""
-    rest = [[UNPAIRED * (i + j) for j in range(len(columns), -1, -1)] for i in range(len(rows), -1, -1)]
+class _Choices(NamedTuple):
+    """Bits, eight columns a byte: whether the least cost of what follows is reached by pairing, or by a removal."""
+
+    pair: np.ndarray
+    removal: np.ndarray
+
+
+def _best_choices(left: _Side, right: _Side, rows: range, columns: range, pair_costs: PairCosts) -> _Choices:
+    """The table of the edit distance, a row at a time from its end, of which only the choices are kept.
+
+    With ``rest[i][j]`` the least cost of aligning what follows the first i source and j target words,
+    ``rest[i][j] = min(rest[i][j + 1] + 1, reached[j])`` where ``reached`` needs the next row only. Less ``-j`` this
+    is a running minimum from the right: a whole row is a few operations. Ten thousand words take seconds and 25 MB.
+    """
+    width = len(columns)
+    bytes_of_row = -(-width // 8)
+    choices = _Choices(*(np.zeros((len(rows), bytes_of_row), dtype=np.uint8) for _ in _Choices._fields))
+    place = np.arange(width + 1, dtype=np.int64) * UNPAIRED
+    following = place[::-1].copy()
     for i in reversed(range(len(rows))):
-        for j in reversed(range(len(columns))):
-            best = UNPAIRED + min(rest[i + 1][j], rest[i][j + 1])
-            pair = pair_cost(left, right, rows.start + i, columns.start + j)
-            rest[i][j] = best if pair is None else min(best, pair + rest[i + 1][j + 1])
-    return rest
+        pairing = pair_costs(left, right, rows.start + i, columns) + following[1:]
+        removing = following + UNPAIRED
+        reached = removing.copy()
+        np.minimum(reached[:-1], pairing, out=reached[:-1])
+        rest = np.minimum.accumulate((reached + place)[::-1])[::-1] - place
+        choices.pair[i] = np.packbits(pairing == rest[:-1])
+        choices.removal[i] = np.packbits(removing[:-1] == rest[:-1])
+        following = rest
+    return choices
 
 
 class _Costs:
@@ -142,18 +183,19 @@ class _Costs:
         self._kept_punctuation = -base
         self._kept_word = -(base**2)
 
-    def any_replacement(self, left: _Side, right: _Side, row: int, column: int) -> int | None:
-        """The cost of putting two words side by side; None where punctuation would meet a word."""
-        kinds = left.kinds[row], right.kinds[column]
-        if left.keys[row] == right.keys[column]:
-            return self._kept_punctuation if kinds[0] == "punctuation" else self._kept_word
-        return 0 if (kinds[0] == "punctuation") == (kinds[1] == "punctuation") else None
+    def any_replacement(self, left: _Side, right: _Side, row: int, columns: range) -> np.ndarray:
+        """The costs of putting a source word beside target words; ``_NEVER`` where punctuation would meet a word."""
+        is_punctuation = bool(left.punctuation[row])
+        kept = self._kept_punctuation if is_punctuation else self._kept_word
+        meets = right.punctuation[columns.start : columns.stop] == is_punctuation
+        same = right.keys[columns.start : columns.stop] == left.keys[row]
+        return np.where(same, kept, np.where(meets, 0, _NEVER))
 
-    def like_for_like(self, left: _Side, right: _Side, row: int, column: int) -> int | None:
-        """The same, and None where two words are of different kinds."""
-        if left.keys[row] != right.keys[column] and left.kinds[row] != right.kinds[column]:
-            return None
-        return self.any_replacement(left, right, row, column)
+    def like_for_like(self, left: _Side, right: _Side, row: int, columns: range) -> np.ndarray:
+        """The same, and ``_NEVER`` where two words are of different kinds."""
+        same = right.keys[columns.start : columns.stop] == left.keys[row]
+        alike = right.kind_numbers[columns.start : columns.stop] == left.kind_numbers[row]
+        return np.where(same | alike, self.any_replacement(left, right, row, columns), _NEVER)
 
 
 def summary(pairs: Sequence[WordPair]) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 from .edit import WHOLE, Edit, refine, replace
 from .errors import P2PError
 from .grammar import parse_words
-from .phrases import places_of, split_occurrence
+from .phrases import Spelled, split_occurrence
 from .prompt import Prompt
 
 EditKind = Literal["replace", "refine"]
@@ -65,7 +65,8 @@ def _words(prompt: Prompt) -> list[dict]:
 def _phrases(prompt: Prompt) -> list[str | None]:
     """For every word what to write in a text input to mean it alone: ``cat``, ``dog#2``."""
     texts = [word.text for word in prompt.words]
-    places = {text: places_of(texts, text) for text in dict.fromkeys(texts)}
+    spelled = Spelled(texts)
+    places = {text: spelled.places_of(text) for text in dict.fromkeys(texts)}
     return [
         None if word.is_punctuation else _phrase(word.text, range(number, number + 1), places[word.text])
         for number, word in enumerate(prompt.words)

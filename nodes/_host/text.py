@@ -1,25 +1,30 @@
 """Prompts as the host's CLIP reads them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace as with_changes
 
 import torch
 
 from ...p2p_core.errors import P2PError
-from ...p2p_core.prompt import Prompt, content_key, read_prompt
+from ...p2p_core.prompt import LONGEST_TEXT, Prompt, content_key, read_prompt
 
 PROMPT_KEY = "p2p_prompt"  # in a conditioning entry's dictionary: the Prompt it was encoded from
+
+_DEEPEST_BRACKETS = 100
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
+_BRACKETS = re.compile(r"(?<!\\)[()]")  # a backslash makes a bracket part of the text
 
 
 def read_prompt_with_clip(clip, text: str) -> tuple[Prompt, dict]:
     """The words of a text and the host's tokens of it.
 
     Raises:
-        P2PError: the CLIP is missing, or not made of CLIP text encoders.
+        P2PError: the CLIP is missing, or not made of CLIP text encoders; a text that no tokenizer can read.
     """
     if clip is None:
         raise P2PError("The clip input is empty: the checkpoint has no text encoder. Connect one that does.")
-    tokens = clip.tokenize(text)
+    tokens = tokenized(clip.tokenize, text)
     encoders = {}
     for name in tokens:
         encoder = getattr(clip.tokenizer, f"clip_{name}", None)
@@ -32,6 +37,45 @@ def read_prompt_with_clip(clip, text: str) -> tuple[Prompt, dict]:
     widths = {name: _embedding_width(clip, name, encoder) for name, encoder in encoders.items()}
     prompt = prompt_of_tokens(text, tokens, encoders, widths)
     return prompt, tokens
+
+
+def tokenized(tokenize: Callable[[str], dict], text: str) -> dict:
+    """What a tokenizer of the host makes of a text.
+
+    Raises:
+        P2PError: a text that is too long, or that the tokenizer cannot read (ComfyUI 0.3.75): it takes brackets apart
+            by recursion, each time from the beginning, and has no answer to half a character or to ``embedding:``
+            before nothing.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise P2PError(
+            f'The prompt "{text}" has {len(text)} characters: Prompt-to-Prompt reads up to {LONGEST_TEXT}. Make it '
+            "shorter."
+        )
+    depth = _depth_of_brackets(text)
+    if depth > _DEEPEST_BRACKETS:
+        raise P2PError(
+            f'The prompt "{text}" has brackets inside brackets, {depth} deep: {_DEEPEST_BRACKETS} is the most. Write '
+            "one pair with a weight, such as (word:1.3), or put a backslash before a bracket that is part of the text."
+        )
+    if _HALF_CHARACTER.search(text):
+        marked = _HALF_CHARACTER.sub("�", text)
+        raise P2PError(f'The prompt "{marked}" holds half of a character: type it again where the � is.')
+    try:
+        return tokenize(text)
+    except IndexError as error:
+        raise P2PError(
+            f'The text encoder cannot read the prompt "{text}": write the name of an embedding right after '
+            '"embedding:".'
+        ) from error
+
+
+def _depth_of_brackets(text: str) -> int:
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(text):
+        depth = depth + 1 if bracket == "(" else depth - 1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def prompt_of_tokens(text: str, tokens: Mapping, encoders: Mapping, widths: Mapping[str, int]) -> Prompt:

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from ...p2p_core.errors import P2PError
 from ...p2p_core.prompt import Prompt
 from ...p2p_core.word_view import word_view
-from .text import prompt_of_tokens
+from .text import prompt_of_tokens, tokenized
 
 PATH = "/prompt_to_prompt/words"
-LONGEST_TEXT = 3000  # characters: aligning takes the square of the words' number, here 0.5 s
+LONGEST_TEXT = 3000  # characters: more words than anyone looks at, answered in a tenth of a second
+LARGEST_REQUEST = 2**17  # bytes: two such texts, should JSON write every character as \\u and four digits
+_NO_JSON = "The request is no JSON: send {target, source, kind}."
 
 
 def add_words_route() -> None:
@@ -31,13 +33,32 @@ def add_words_route() -> None:
     @server.routes.post(PATH)
     async def words(request):
         try:
-            asked = await request.json()
-            view = await asyncio.get_running_loop().run_in_executor(None, view_of, reader, asked)
+            body = await _body(request)
+            view = await asyncio.get_running_loop().run_in_executor(None, view_of, reader, _read_json(body))
         except P2PError as error:
             return web.json_response({"error": str(error)}, status=400)
-        except json.JSONDecodeError:
-            return web.json_response({"error": "The request is no JSON: send {target, source, kind}."}, status=400)
         return web.json_response(view)
+
+
+async def _body(request) -> bytes:
+    """What was sent, of which no more is read than a request may have: the host takes 100 MB.
+
+    Raises:
+        P2PError: it is longer.
+    """
+    body = b""
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > LARGEST_REQUEST:
+            raise P2PError(f"The request has more than {LARGEST_REQUEST} bytes: send two prompts, and nothing else.")
+    return body
+
+
+def _read_json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:  # ValueError: also what is no UTF-8, and numbers of 5,000 digits
+        raise P2PError(_NO_JSON) from error
 
 
 class PromptReader:
@@ -53,7 +74,7 @@ class PromptReader:
                 self._tokenizer = _host_tokenizer()
         encoders = {"g": self._tokenizer.clip_g, "l": self._tokenizer.clip_l}
         widths = {name: encoder.embedding_size for name, encoder in encoders.items()}
-        return prompt_of_tokens(text, self._tokenizer.tokenize_with_weights(text), encoders, widths)
+        return prompt_of_tokens(text, tokenized(self._tokenizer.tokenize_with_weights, text), encoders, widths)
 
 
 def _host_tokenizer():
@@ -73,8 +94,11 @@ def view_of(reader: PromptReader, asked) -> dict:
         raise P2PError("The request has no target: send the text of the edited prompt as target.")
     target = _checked(asked["target"], "target")
     source = target if asked.get("source") is None else _checked(asked["source"], "source")
+    kind = asked.get("kind", "replace")
+    if not isinstance(kind, str):
+        raise P2PError("The kind is no text: send replace or refine.")
     read = {text: reader.read(text) for text in dict.fromkeys((source, target))}
-    return word_view(read[source], read[target], asked.get("kind", "replace"))
+    return word_view(read[source], read[target], kind)
 
 
 def _checked(text, name: str) -> str:

@@ -235,6 +235,31 @@ class TestLoading:
         with pytest.raises(P2PError, match="header is too long"):
             load_attention(saved)
 
+    def test_words_that_are_too_long_to_be_read_again_are_not_saved(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(attention_files, "_LARGEST_HEADER", 100)
+        with pytest.raises(P2PError, match="too long for one file: choose words"):
+            save_attention(filled_store(), tmp_path / "x", "1")
+        assert not list(tmp_path.iterdir())
+
+    def test_the_longest_header_that_is_saved_is_read(self, tmp_path, monkeypatch):
+        least = next(limit for limit in range(100, 10_000, 10) if self.is_saved(tmp_path / "x", limit, monkeypatch))
+        assert least > 1000
+        assert fields(load_attention(tmp_path / "x")) == fields(filled_store())
+
+    @staticmethod
+    def is_saved(path, limit, monkeypatch) -> bool:
+        monkeypatch.setattr(attention_files, "_LARGEST_HEADER", limit)
+        try:
+            save_attention(filled_store(), path, "1")
+        except P2PError:
+            return False
+        return True
+
+    def test_a_version_that_no_one_will_write(self, saved):
+        with_header(saved, put(10**3000, "version"))
+        with pytest.raises(P2PError, match=r"is damaged: there is no such format"):
+            load_attention(saved)
+
     def test_a_later_version(self, saved):
         with_header(saved, put(2, "version"))
         with pytest.raises(P2PError, match=r"has format 2, this version of the pack reads up to 1: update the pack"):

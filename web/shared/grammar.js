@@ -8,6 +8,7 @@
  */
 
 export const LARGEST_SCALE = 100;
+export const MOST_ENTRIES = 1000; // of a text
 
 /** A text that the grammar does not know; the message is the sentence that Python says. */
 export class GrammarError extends Error {}
@@ -72,14 +73,22 @@ export function formatWords(words) {
  * @throws {GrammarError} at the first entry that the grammar does not know.
  */
 export function located(kind, text) {
-  const found = [];
+  const written = [];
   let from = 0;
   for (const part of text.split(/[\n,]/)) {
     const to = from + part.length;
-    if (trimmed(part)) found.push({ from, to, entry: readEntry(kind, stripped(oneSpaced(part), isSpace)) });
+    if (trimmed(part)) written.push({ from, to, part });
     from = to + 1;
   }
-  return found;
+  if (written.length > MOST_ENTRIES) throw tooMany(written);
+  return written.map(({ from, to, part }) => ({ from, to, entry: readEntry(kind, stripped(oneSpaced(part), isSpace)) }));
+}
+
+function tooMany(written) {
+  const first = quoted(trimmed(written[0].part));
+  return new GrammarError(
+    `The text has ${written.length} entries: write no more than ${MOST_ENTRIES}. The first is "${first}".`,
+  );
 }
 
 /** One entry as the grammar writes it. */
