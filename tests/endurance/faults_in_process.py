@@ -86,4 +86,4 @@ def sampled(model, positive, negative, latent, sampler) -> torch.Tensor:
 
 def state_alive() -> list[str]:
     gc.collect()
-    return [type(thing).__name__ for thing in gc.get_objects() if isinstance(thing, STATE)]
+    return [type(thing).__name__ for thing in gc.get_objects() if issubclass(type(thing), STATE)]
