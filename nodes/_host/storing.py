@@ -146,7 +146,11 @@ def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
 
 
 def _rows(recorded: _Recorded, steps: Sequence[int]) -> list[RowMaps]:
-    """``steps``: those of all entries, of which this one may have a part only."""
+    """All rows of an entry that has words in one of them: the others are pictures of the batch too.
+
+    Args:
+        steps: those of all entries, of which this one may have a part only.
+    """
     means = recorded.watch.sums.mean()
     if means is None:
         return []
@@ -166,6 +170,5 @@ def _rows(recorded: _Recorded, steps: Sequence[int]) -> list[RowMaps]:
             self_map=self_maps[row] if self_maps[row] is None else self_maps[row].clone(),
             steps=tuple(map(steps.index, recorded.watch.sums.steps)),
         )
-        for row in range(maps.shape[1])
-        if recorded.words[row % of_group]
+        for row in range(maps.shape[1] if any(recorded.words) else 0)
     ]

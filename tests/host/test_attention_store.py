@@ -9,12 +9,14 @@ import comfy.model_management
 import comfy_extras.nodes_pag as pag
 import pytest
 import torch
+from p2p.nodes.attention_maps import LAYOUTS, P2PAttentionMaps
 from p2p.nodes.attention_store import P2PAttentionStore
 from p2p.nodes.combine import P2PCombine
 from p2p.nodes.move import P2PMoveController
 from p2p.nodes.refine import P2PRefineController
 from p2p.nodes.reweight import P2PReweightController
 from p2p.p2p_core import word_maps
+from p2p.p2p_core.attention_words import picture_labels
 from p2p.p2p_core.errors import P2PError
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -526,3 +528,15 @@ def test_no_map_of_all_tokens_is_made_outside_the_kernel(tiny, edit):
     with _Maps(queries={8 * 7}, tokens=77) as maps:  # what explicit maps would have shown
         sample(with_explicit_maps(model, edits), *inputs, steps=1)
     assert any(math.prod(shape) >= 4 * 8 * 7 * 77 for _, shape in maps.made)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_words_of_the_source_alone_are_shown_over_the_whole_batch(tiny, layout):
+    """The target has none of them and is a picture of the batch all the same."""
+    model, clip, _ = tiny
+    patched, *inputs = applied(model, clip, swap(clip))
+    watched, store = with_store(patched, words="cat")
+    sample(watched, *inputs, steps=1)
+    assert picture_labels(store.recorded()) == ("source", "target 1")
+    _, masks = outputs(P2PAttentionMaps, attention=store, image=torch.rand(2, 64, 64, 3), words="cat", layout=layout)
+    assert [bool(mask.any()) for mask in masks] == [True, False]
