@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from .page_entries import (
     HEADLINE,
@@ -210,6 +210,7 @@ def _ratio_axis(axes: Axes, entries: Sequence[Entry]) -> None:
         axes.set_xlim(low * 0.88, high * (high / low) ** 0.18)
     else:
         axes.set_xlim(low - 0.08 * (high - low), high + 0.18 * (high - low))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2f}×")
 
 
