@@ -10,6 +10,7 @@ that does not know them passes them over, so they need no other version.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -84,7 +85,8 @@ def save_attention(store: AttentionStore, path: Path, pack_version: str) -> None
         save_file(tensors, unfinished, metadata={_KEY: header})
         unfinished.replace(path)
     except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long cannot be removed either
+            unfinished.unlink(missing_ok=True)
         raise P2PError(f"The attention maps could not be saved as {path.name}: {error}. Is the disk full?") from error
 
 

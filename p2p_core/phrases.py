@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from .errors import P2PError
 
 _MOST_DIGITS = 9  # of an occurrence: longer ones are no number of words, and Python refuses to read very long ones
+_LONGEST_PHRASE = 10_000  # characters
 _MOST_OFFERED = 100  # words of a prompt in a message
 _LONGEST_MISTYPED = 100  # characters
 _ASCII_SYMBOLS = frozenset("$+<=>^`|~")  # punctuation to a reader, symbols to Unicode
@@ -74,6 +75,8 @@ class Spelled:
 
 def meant_places(spelled: Spelled, phrase: str) -> tuple[range, ...]:
     """What ``find_phrase`` finds; nothing where it would refuse."""
+    if len(phrase) > _LONGEST_PHRASE:
+        return ()
     wanted, number = split_occurrence(phrase)
     spans = tuple(spelled.places_of(wanted))
     return spans if number is None else spans[number - 1 : number] if number else ()
@@ -96,6 +99,11 @@ def find_phrase(spelled: Spelled, phrase: str, prompt: str) -> tuple[range, ...]
     found = meant_places(spelled, phrase)
     if found:
         return found
+    if len(phrase) > _LONGEST_PHRASE:
+        raise P2PError(
+            f'"{phrase}" has {len(phrase)} characters, and a phrase has {_LONGEST_PHRASE} at the most: write the word '
+            "or the few words that you mean."
+        )
     wanted, number = split_occurrence(phrase)
     if not units_of(wanted):
         raise P2PError(f'"{phrase}" names no word. {_words_there(spelled.words, prompt)}')
