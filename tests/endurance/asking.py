@@ -95,8 +95,13 @@ class Asked(BrowserHost):
     def at_rest(self) -> dict:
         """What the server holds when it has dropped the results and models of earlier runs."""
         self.bytes("/free", {"free_memory": True, "unload_models": True})
-        time.sleep(0.3)  # its worker sees that now; nothing tells when it has
-        return self.json("/endurance/state")
+        before = None
+        while True:  # its worker does that soon, but nothing tells when
+            time.sleep(0.2)
+            state = self.json("/endurance/state")
+            if state["asked_to_free"] == 0 and state["tensors"] == before:
+                return state
+            before = None if state["asked_to_free"] else state["tensors"]
 
 
 def _shown_name(entry: Mapping) -> str:

@@ -47,6 +47,7 @@ def state(calls: Calls) -> dict:
         "tensors": len(tensors),
         "tensor_bytes": sum(tensor.nelement() * tensor.element_size() for tensor in tensors),
         "model_calls": calls.count,
+        "asked_to_free": len(PromptServer.instance.prompt_queue.flags),
         "run_state": {name: kinds[name] for name in RUN_STATE if kinds[name]},
         "controllers": kinds["EditedConditioning"] + kinds["AttentionStore"] + kinds["Prompt"],
         "patched_models": _patched_models(objects),
