@@ -59,6 +59,10 @@ class BadClient:
             assert not (ended and data["prompt_id"] == identity), f"the run ended before step {step}: {message}"
         raise AssertionError("the server closed the connection")
 
+    def unread(self) -> int:
+        """How many bytes have come that nobody has asked for."""
+        return len(self._socket.recv(2**20, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+
     def close(self) -> None:
         """Leave as the rules say: a closing frame (masked, with code 1000), then the end of the stream."""
         with contextlib.suppress(OSError):
