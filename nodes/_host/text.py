@@ -59,8 +59,7 @@ def tokenized(tokenize: Callable[[str], dict], text: str) -> dict:
             "one pair with a weight, such as (word:1.3), or put a backslash before a bracket that is part of the text."
         )
     if _HALF_CHARACTER.search(text):
-        marked = _HALF_CHARACTER.sub("�", text)
-        raise P2PError(f'The prompt "{marked}" holds half of a character: type it again where the � is.')
+        raise P2PError(f'The prompt "{text}" holds half of a character: type it again where the � is.')
     try:
         return tokenize(text)
     except IndexError as error:
