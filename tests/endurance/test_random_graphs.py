@@ -1,0 +1,109 @@
+"""Random edits over the whole node set in one server: none fails, none leaves anything, each is what it is alone."""
+
+import json
+import sys
+from collections import Counter
+
+import pytest
+from p2p.development import paths
+
+from .asking import Asked
+from .counts import SOAK, count
+from .growth import growth
+from .random_graphs import draw
+
+EDITS = count(500, 12)
+GRAPHS = count(500, 6)  # different ones; the short test makes each twice, so that the second time nothing is new
+JUDGED = count(400, 12)  # the last ones: before, every kind of node and sampler loads its code once
+EVERY = count(5, 6)  # edits between two looks at the server's memory
+ALONE = count(20, 2)  # edits that are made again in a fresh process
+MOST_KIB = 16  # an edit, that the upper bound of growth may be: less than one row of maps, so that noise hides no leak
+OWN_NODES = {
+    "P2PTextEncode", "P2PTagPrompt", "P2PReplaceController", "P2PRefineController", "P2PReweightController",
+    "P2PMoveController", "P2PLocalBlend", "P2PCombine", "P2PApply", "P2PAttentionStore", "P2PAttentionMaps",
+    "P2PSaveAttention", "P2PLoadAttention", "P2PMiniSDXL", "P2PMiniLora", "P2PMiniControlNet",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def edited(fresh_server):
+    """All edits, made in one server: (results by number of the edit, what failed, what it held by edits made)."""
+    results, failures, held = {}, [], {}
+    with fresh_server("random_graphs") as running:
+        asked = Asked(running.url, running.log.parent)
+        for number in range(EDITS):
+            try:
+                results[number] = asked.results(draw(number % GRAPHS))
+            except AssertionError as failure:
+                failures.append(str(failure))
+            if (number + 1) % EVERY == 0:
+                held[number + 1] = asked.at_rest()
+    if SOAK:
+        _keep("random_graphs.json", {"failures": failures, "held": held, "results": results})
+    return results, failures, held
+
+
+def _keep(name: str, figures: dict) -> None:
+    folder = paths.RESULTS / "soak"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+def test_no_edit_fails(edited):
+    results, failures, _ = edited
+    assert failures == []
+    assert len(results) == EDITS
+    assert all(any("latent" in what for what in made) for made in results.values())
+    assert all(made == results[number % GRAPHS] for number, made in results.items())
+
+
+def test_a_graph_is_drawn_again_from_its_number():
+    graphs = [draw(number) for number in range(50)]
+    assert graphs == [draw(number) for number in range(50)]
+    assert len({json.dumps(graph.runs) for graph in graphs}) == 50
+
+
+def test_the_graphs_use_all_nodes_of_the_pack():
+    used = Counter(
+        node["class_type"] for number in range(500) for run in draw(number).runs for node in run.values()
+    )  # fmt: skip
+    assert {name for name in used if name.startswith("P2P")} == OWN_NODES
+    assert min(used[name] for name in OWN_NODES) >= 20
+    assert {"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"} <= set(used)
+
+
+def test_nothing_of_an_edit_stays(edited):
+    """When the host has dropped its cache, not one tensor and nothing of a run is left."""
+    _, _, held = edited
+    assert held
+    counts = {edits: (state["tensors"], state["tensor_bytes"]) for edits, state in held.items()}
+    assert [state["run_state"] for state in held.values()] == [{}] * len(held)
+    assert [state["patched_models"] for state in held.values()] == [0] * len(held)
+    assert [state["controllers"] for state in held.values()] == [0] * len(held)
+    judged = {edits: of for edits, of in counts.items() if edits > EDITS - JUDGED}
+    assert len(set(judged.values())) == 1, counts
+
+
+@pytest.mark.skipif(not SOAK, reason="a slope needs hundreds of edits: dev.py test --soak")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory_is_flat(edited):
+    _, _, held = edited
+    judged = {edits: state["resident"] / 1024 for edits, state in held.items() if edits > EDITS - JUDGED}
+    found = growth(list(judged), list(judged.values()))
+    print(f"\n{len(judged)} measurements over {JUDGED} edits: {found}, KiB an edit")
+    assert found.is_within_noise, found
+    assert found.high < MOST_KIB, found
+
+
+def test_each_is_what_a_fresh_process_makes(edited, fresh_server):
+    results, _, _ = edited
+    numbers = range(GRAPHS // ALONE - 1, GRAPHS, GRAPHS // ALONE)  # the last is among them
+    different = {}
+    for number in numbers:
+        with fresh_server(f"alone_{number}") as running:
+            alone = Asked(running.url, running.log.parent).results(draw(number))
+        among_others = results[EDITS - GRAPHS + number]
+        if alone != among_others:
+            different[number] = [what for what in alone if alone[what] != among_others.get(what)]
+    assert len(numbers) == ALONE
+    assert different == {}
