@@ -1,6 +1,7 @@
 """A server of these tests, asked over HTTP: graphs run to their results or their refusals, and what it holds."""
 
 import hashlib
+import io
 import json
 import time
 import urllib.error
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from p2p.tests.browser.host import BrowserHost
+from PIL import Image
 from safetensors.torch import load
 
 from .random_graphs import SAVED, Graph
@@ -87,7 +89,8 @@ class Asked(BrowserHost):
             assert all(tensor.isfinite().all() for tensor in tensors.values()), f"graph {graph.number}: not finite"
             found[f"latent {number}"] = _digest(tensors)
         for number, entry in enumerate(output.get("images", [])):
-            found[f"picture {number}"] = hashlib.sha256(self.file(entry)).hexdigest()
+            pixels = Image.open(io.BytesIO(self.file(entry))).tobytes()  # the file holds the graph too
+            found[f"picture {number}"] = hashlib.sha256(pixels).hexdigest()
         for number, entry in enumerate(output.get("attention", [])):
             found[f"attention {number}"] = _digest(load(self.file(entry)))
         return found
