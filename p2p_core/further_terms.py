@@ -1,121 +1,162 @@
 """What edited rows add to their first attention term: their own map where others were inherited, and what is moved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, reduce, repeat
+from einops import rearrange, reduce
 
 from .operators import MovedTokens, TokenOperators
-from .placement import Grid, Placement, centre_of, place
-from .values import inherited, scaled
+from .placement import Grid, Placement, centre_of, place, places_of
+from .values import ValueOperator, repeated, value_operator
+
+
+class EditedRow(NamedTuple):
+    """A row of a batch, the row of its source, and what is done to it."""
+
+    number: int
+    source: int
+    operator: TokenOperators
 
 
 class _Term(NamedTuple):
-    """One more attention call of one row: whose q and k, on which values, and where the result goes."""
+    """One more attention call of one row: whose q and k, what it does to the row's values, where the result goes."""
+
+    row: EditedRow
+    reads: int
+    operator: torch.Tensor
+    moved: MovedTokens | None
+
+
+class _Word(NamedTuple):
+    """The columns of a row's map that make up a word: (tokens, 1)."""
 
     row: int
-    reads: int
-    values: torch.Tensor
-    moved: MovedTokens | None
+    columns: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Addition:
+    """Results that go to different rows, all with one placement.
+
+    Attributes:
+        terms: (results,), which of the terms; None for all in their order.
+        rows: (results,), where they are added.
+        words: per result, the maps that say where the word is; only of what is resized.
+    """
+
+    terms: torch.Tensor | None
+    rows: torch.Tensor
+    placement: Placement
+    words: tuple[tuple[_Word, ...], ...]
+    _places: dict[Grid, torch.Tensor] = field(default_factory=dict)
+
+    def add_to(self, output: torch.Tensor, results: torch.Tensor, q, k, grid: Grid, heads: int) -> None:
+        own = results if self.terms is None else results.index_select(0, self.terms)
+        if not self.placement.is_identity:
+            own = place(own, self._places_on(grid, q, k, heads))
+        output.index_add_(0, self.rows, own)
+
+    def _places_on(self, grid: Grid, q: torch.Tensor, k: torch.Tensor, heads: int) -> torch.Tensor:
+        if self.placement.scale != 1:
+            parts = [[_word_map(q[row], k[row], columns, heads) for row, columns in words] for words in self.words]
+            maps = torch.stack([torch.stack(maps).sum(dim=0) for maps in parts])
+            return places_of(grid, self.placement, centre_of(maps, grid))
+        if grid not in self._places:
+            self._places[grid] = places_of(grid, self.placement, torch.zeros(1, 2, device=q.device))
+        return self._places[grid]
 
 
 @dataclass(frozen=True, eq=False)
 class FurtherTerms:
-    """Inputs of the attention call that gives all terms but the rows' first, and where its results are to be added.
+    """All attention terms but the rows' first.
 
     Attributes:
-        rows: numbers of the batch's rows; a row may have several terms.
-        q, k, v: (len(rows), tokens, channels), after the projections.
-        placements: where the results are put; None for where they are.
-        centres: per term (1, 2), what a resize is about; None where nothing is resized.
+        reads: (terms,), whose q and k each uses.
+        values: of the terms, made of the values of the batch.
+        additions: where the results go; no row twice in one, so that its sum has one order.
     """
 
-    rows: list[int]
-    q: torch.Tensor
-    k: torch.Tensor
-    v: torch.Tensor
-    placements: list[Placement | None]
-    centres: list[torch.Tensor | None]
+    reads: torch.Tensor
+    values: ValueOperator
+    additions: tuple[_Addition, ...]
 
-    def add_to(self, output: torch.Tensor, terms: torch.Tensor, grid: Grid) -> torch.Tensor:
-        """The first terms of all rows, (all rows, queries, channels), plus these, (len(rows), queries, channels).
+    def add_to(
+        self, output: torch.Tensor, results: torch.Tensor, q: torch.Tensor, k: torch.Tensor, grid: Grid, heads: int
+    ) -> torch.Tensor:
+        """The first terms of all rows, (rows, queries, channels), plus these, (terms, queries, channels), in place.
 
-        Row by row: an index of several rows would be copied to the device, and the host would wait for it.
+        Args:
+            q, k: of the rows, not edited; the centre of a word that is resized is that of its mean map.
+            grid: (height, width) of the queries.
         """
-        sums = list(output)
-        added = zip(self.rows, terms, self.placements, self.centres, strict=True)
-        for number, term, placement, centre in added:
-            placed = term if placement is None else place(term[None], grid, placement, centre)[0]
-            sums[number] = sums[number] + placed
-        return torch.stack(sums)
+        for addition in self.additions:
+            addition.add_to(output, results, q, k, grid, heads)
+        return output
 
 
 def further_terms(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    operators: Sequence[TokenOperators | None],
-    grid: Grid,
-    heads: int,
+    edited: Sequence[EditedRow], tokens: int, device: torch.device, dtype: torch.dtype
 ) -> FurtherTerms | None:
-    """What targets add to their first term: their own map beside an inherited one, and what is moved; None for nothing.
+    """The terms of these rows beside values of so many tokens; None for none.
 
-    Args:
-        q, k, v: (rows, tokens, channels), after the projections, not edited.
-        grid: (height, width) of the queries.
-        heads: of the attention; the centre of a word is that of its mean map.
+    Raises:
+        P2PError: the tokens are no multiple of a prompt's.
     """
-    group_rows = 1 + len(operators)
-    of_row = [None, *operators] * (q.shape[0] // group_rows)
-    terms = [
-        term
-        for row, operator in enumerate(of_row)
-        if operator is not None
-        for term in _terms_of_row(row, row - row % group_rows, operator, v)
-    ]
-    if not terms:
+    terms = [term for row in edited for term in _terms_of_row(row)]
+    rows, operators = [term.row.number for term in terms], [term.operator for term in terms]
+    values = value_operator(rows, operators, tokens, device, dtype)
+    if values is None:
         return None
-    return FurtherTerms(
-        [term.row for term in terms],
-        torch.stack([q[term.reads] for term in terms]),
-        torch.stack([k[term.reads] for term in terms]),
-        torch.stack([term.values for term in terms]),
-        [term.moved and term.moved.placement for term in terms],
-        [_centre(term, term.reads - term.reads % group_rows, q, k, grid, heads) for term in terms],
-    )
+    reads = torch.tensor([term.reads for term in terms], device=device)
+    return FurtherTerms(reads, values, _additions(terms, tokens, device, dtype))
 
 
-def _terms_of_row(row: int, source: int, operator: TokenOperators, v: torch.Tensor) -> list[_Term]:
-    values = v[row : row + 1]
+def _terms_of_row(row: EditedRow) -> list[_Term]:
+    operator = row.operator
     terms = []
     if operator.inherit is not None and operator.own is not None:
-        terms.append(_Term(row, row, scaled(operator.own, values)[0], None))
+        terms.append(_Term(row, row.number, operator.own, None))
     for moved in operator.moved:
         if moved.inherit is not None:
-            terms.append(_Term(row, source, inherited(moved.inherit, values)[0], moved))
+            terms.append(_Term(row, row.source, moved.inherit, moved))
         if moved.own is not None:
-            terms.append(_Term(row, row, scaled(moved.own, values)[0], moved))
+            terms.append(_Term(row, row.number, moved.own, moved))
     return terms
 
 
-def _centre(term: _Term, source: int, q: torch.Tensor, k: torch.Tensor, grid: Grid, heads: int) -> torch.Tensor | None:
-    """(1, 2): the centre of the word a term moves, over the source's and its own map; None unless it is resized."""
+def _additions(terms: Sequence[_Term], tokens: int, device: torch.device, dtype: torch.dtype) -> tuple[_Addition, ...]:
+    together: dict[tuple[Placement, int], list[int]] = {}
+    for number, term in enumerate(terms):
+        placement = Placement() if term.moved is None else term.moved.placement
+        before = [other for other in terms[:number] if other.row.number == term.row.number]
+        together.setdefault((placement, len(before)), []).append(number)
+    return tuple(
+        _Addition(
+            None if len(numbers) == len(terms) else torch.tensor(numbers, device=device),
+            torch.tensor([terms[number].row.number for number in numbers], device=device),
+            placement,
+            tuple(_words(terms[number], tokens, device, dtype) for number in numbers) if placement.scale != 1 else (),
+        )
+        for (placement, _), numbers in together.items()
+    )
+
+
+def _words(term: _Term, tokens: int, device: torch.device, dtype: torch.dtype) -> tuple[_Word, ...]:
+    """A moved word in the source's and in the row's own map."""
     moved = term.moved
-    if moved is None or moved.placement.scale == 1:
-        return None
-    parts = [
-        _word_map(q[row], k[row], word, heads)
-        for row, word in ((source, moved.inherited_word), (term.row, moved.own_word))
-        if word is not None
-    ]
-    return centre_of(sum(parts[1:], parts[0])[None], grid)
+    if moved is None:
+        return ()
+    parts = ((term.row.source, moved.inherited_word), (term.row.number, moved.own_word))
+    return tuple(
+        _Word(row, repeated(word, tokens)[:, None].to(device, dtype)) for row, word in parts if word is not None
+    )
 
 
-def _word_map(q: torch.Tensor, k: torch.Tensor, word: torch.Tensor, heads: int) -> torch.Tensor:
-    """``A · word``, mean over the heads: (queries, channels), (tokens, channels), (tokens,) → (queries,)."""
-    repeated = repeat(word, "t -> h (copies t) 1", h=heads, copies=k.shape[0] // word.shape[0])
+def _word_map(q: torch.Tensor, k: torch.Tensor, columns: torch.Tensor, heads: int) -> torch.Tensor:
+    """``A · columns``, mean over the heads: (queries, channels), (tokens, channels), (tokens, 1) → (queries,)."""
     queries, keys = (rearrange(tensor, "t (h c) -> h t c", h=heads) for tensor in (q, k))
-    return reduce(F.scaled_dot_product_attention(queries, keys, repeated), "h q 1 -> q", "mean")
+    shared = columns.expand(heads, -1, -1)
+    return reduce(F.scaled_dot_product_attention(queries, keys, shared), "h q 1 -> q", "mean")

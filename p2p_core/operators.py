@@ -45,10 +45,6 @@ class MovedTokens:
     inherited_word: torch.Tensor | None
     own_word: torch.Tensor | None
 
-    def to(self, device: torch.device | str, dtype: torch.dtype) -> "MovedTokens":
-        tensors = (self.inherit, self.own, self.inherited_word, self.own_word)
-        return MovedTokens(self.placement, *(_placed(tensor, device, dtype) for tensor in tensors))
-
 
 @dataclass(frozen=True, eq=False)
 class TokenOperators:
@@ -72,20 +68,6 @@ class TokenOperators:
     def has_further_terms(self) -> bool:
         """Whether cross-attention needs more than one call: the source's map and the target's own, or moves."""
         return bool(self.moved) or (self.inherit is not None and self.own is not None)
-
-    def to(self, device: torch.device | str, dtype: torch.dtype) -> "TokenOperators":
-        """The same operators beside the values they will act on."""
-        return TokenOperators(
-            _placed(self.inherit, device, dtype),
-            _placed(self.own, device, dtype),
-            self.self_attention,
-            self.edits_cross_attention,
-            tuple(tokens.to(device, dtype) for tokens in self.moved),
-        )
-
-
-def _placed(tensor: torch.Tensor | None, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor | None:
-    return None if tensor is None else tensor.to(device, dtype)
 
 
 @dataclass(frozen=True)

@@ -30,27 +30,40 @@ class Placement:
         return Placement(self.offset_x + other.offset_x, self.offset_y + other.offset_y, self.scale * other.scale)
 
 
-def place(output: torch.Tensor, grid: Grid, placement: Placement, centre: torch.Tensor | None) -> torch.Tensor:
+def place(output: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """``warp(output)``: what stood at the centre's side stands there at its new place; zero flows in at the borders.
 
     Args:
         output: (rows, height·width, channels).
-        grid: (height, width).
-        centre: (rows, 2), x and y of the map's centre in −1…1 over the picture; only needed where the scale is not 1.
+        places: (rows or 1, height, width, 2), from ``places_of``.
 
     Returns:
         (rows, height·width, channels), bilinear between the grid's places.
     """
-    # Half precision would round the coordinates too: in bfloat16 by a good part of a place on the finer grids.
-    pictures = rearrange(output.float(), "r (h w) c -> r c h w", h=grid[0], w=grid[1])
-    shift = pictures.new_tensor([2 * placement.offset_x, 2 * placement.offset_y]).expand(len(pictures), 2)
-    about = torch.zeros_like(shift) if centre is None else centre.to(shift)
+    height, width = places.shape[1:3]
+    pictures = rearrange(output.float(), "r (h w) c -> r c h w", h=height, w=width)
+    read = places.expand(len(pictures), -1, -1, -1)
+    return rearrange(F.grid_sample(pictures, read, align_corners=False), "r c h w -> r (h w) c").to(output.dtype)
+
+
+def places_of(grid: Grid, placement: Placement, centre: torch.Tensor) -> torch.Tensor:
+    """Where every place of the grid reads, in fp32: half precision would be off by a good part of a place.
+
+    Args:
+        grid: (height, width).
+        centre: (rows, 2), x and y of the map's centre in −1…1 over the picture; it only matters where the scale is
+            not 1.
+
+    Returns:
+        (rows, height, width, 2), x and y in −1…1 over the picture.
+    """
+    about, rows = centre.float(), len(centre)
+    shift = about.new_tensor([2 * placement.offset_x, 2 * placement.offset_y])
     # Output place p shows input place (p − shift − centre) / scale + centre.
     translation = about - (about + shift) / placement.scale
-    linear = torch.eye(2, dtype=shift.dtype, device=shift.device).expand(len(pictures), 2, 2) / placement.scale
+    linear = torch.eye(2, device=about.device).expand(rows, 2, 2) / placement.scale
     affine = torch.cat([linear, translation[:, :, None]], dim=2)
-    places = F.affine_grid(affine, list(pictures.shape), align_corners=False)
-    return rearrange(F.grid_sample(pictures, places, align_corners=False), "r c h w -> r (h w) c").to(output.dtype)
+    return F.affine_grid(affine, [rows, 1, *grid], align_corners=False)
 
 
 def centre_of(word_map: torch.Tensor, grid: Grid) -> torch.Tensor:

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from .attention import Attend, Operators, edited_cross_attention
+from .attention import Attend, edited_cross_attention
 from .placement import Grid
+from .row_edits import RowEdits, Terms
 
 Positions = tuple[int, ...]
 _ALIGNMENT = 8  # channels; kernels want values of aligned width
@@ -36,23 +37,20 @@ def indicator(words_of_row: Sequence[Sequence[Positions]], tokens_of_row: Sequen
     return torch.stack(rows)
 
 
-def word_maps(
-    q: torch.Tensor, k: torch.Tensor, indicators: torch.Tensor, operators: Operators, heads: int, grid: Grid
-) -> torch.Tensor:
+def word_maps(q: torch.Tensor, k: torch.Tensor, values: Terms, edits: RowEdits, heads: int, grid: Grid) -> torch.Tensor:
     """The maps of the words after the edits of this step, mean over the heads.
 
     Args:
         q: (rows, queries, channels), after the projections, not edited.
         k: (rows, tokens, channels).
-        indicators: (rows of a group, tokens, words) in the dtype of q, see ``indicator``.
-        operators: per target of the group, in the dtype of q; empty for rows that are not edited.
+        values: ``edits.values`` of W, one (tokens, words) per row, in the dtype of q; see ``indicator``.
+        edits: of these rows.
         grid: (height, width) of the queries.
 
     Returns:
         (rows, queries, words).
     """
-    values = indicators.repeat(q.shape[0] // len(indicators), 1, 1)
-    return edited_cross_attention(mean_over_heads(heads), q, k, values, operators, grid, heads)
+    return edited_cross_attention(mean_over_heads(heads), q, k, values, edits, grid, heads)
 
 
 def mean_over_heads(heads: int) -> Attend:
@@ -76,7 +74,9 @@ class MapSums:
     def __init__(self, keep_steps: bool = False) -> None:
         self._keep_steps = keep_steps
         self._seen: set[Hashable] = set()
-        self._sums: dict[int, torch.Tensor] = {}
+        self._size: Grid = (0, 0)
+        # Per step, each grid apart: resizing is linear, so it is enough to resize the sums.
+        self._sums: dict[int, dict[Grid, torch.Tensor]] = {}
         self._counts: dict[int, int] = {}
 
     def wants(self, step: int, site: Hashable) -> bool:
@@ -85,11 +85,13 @@ class MapSums:
     def add(self, step: int, site: Hashable, maps: torch.Tensor, grid: Grid, size: Grid) -> None:
         """Add the maps of one site, (rows, height·width, words) on ``grid``, at ``size``."""
         self._seen.add((step, site))
-        pictures = rearrange(maps.float(), "r (h w) n -> r n h w", h=grid[0], w=grid[1])
-        if grid != size:
-            pictures = F.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
+        self._size = size
         place = step if self._keep_steps else 0
-        self._sums[place] = self._sums[place] + pictures if place in self._sums else pictures
+        sums = self._sums.setdefault(place, {})
+        if grid in sums:
+            sums[grid] += maps
+        else:
+            sums[grid] = maps.to(torch.float32, copy=True)
         self._counts[place] = self._counts.get(place, 0) + 1
 
     @property
@@ -101,10 +103,20 @@ class MapSums:
         """(steps, rows, words, height, width): the mean over layers, and over steps unless they are kept apart."""
         if not self._sums:
             return None
-        return torch.stack([self._sums[step] / self._counts[step] for step in self.steps])
+        return torch.stack([self._sum(step) / self._counts[step] for step in self.steps])
 
     def so_far(self) -> torch.Tensor | None:
         """(rows, words, height, width): the mean over everything that was added, while more may come."""
         if not self._sums:
             return None
-        return torch.stack(list(self._sums.values())).sum(dim=0) / sum(self._counts.values())
+        return torch.stack([self._sum(step) for step in self.steps]).sum(dim=0) / sum(self._counts.values())
+
+    def _sum(self, step: int) -> torch.Tensor:
+        """(rows, words, height, width)."""
+        return torch.stack([_resized(sums, grid, self._size) for grid, sums in self._sums[step].items()]).sum(dim=0)
+
+
+def _resized(maps: torch.Tensor, grid: Grid, size: Grid) -> torch.Tensor:
+    """(rows, places of the grid, words) → (rows, words, height, width)."""
+    pictures = rearrange(maps, "r (h w) n -> r n h w", h=grid[0], w=grid[1])
+    return pictures if grid == size else F.interpolate(pictures, size=size, mode="bilinear", align_corners=False)

@@ -3,32 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from ...p2p_core.attention import edit_self_attention, first_term
-from ...p2p_core.further_terms import further_terms
+from ...p2p_core.attention import edit_self_attention
 from .grids import grid_of, sets_of_grids
 from .run import Run
 from .versions import outside_compiled_graph
 
 
-def self_attention_patch(run: Run, layers: Mapping[tuple, Any]):
+def self_attention_patch(run: Run, layers: Mapping[tuple, Any], is_last: bool):
     """``attn1_patch``: targets look at their source on the grids their edit names.
 
     Args:
         layers: the self-attention of every site, whose projections are needed to record it.
+        is_last: nobody else's patch comes after it.
     """
 
     def patch(hidden, context, value, options):
         if context.shape[0] != hidden.shape[0]:
             return hidden, context, value
-        grids = sets_of_grids(run.coarse_factor, options)
-
-        def edit(hidden, context, value, operators):
-            return edit_self_attention(hidden, context, value, operators, grids)
-
-        edited = _edit_chunks(run, edit, hidden, context, value, options)
+        reads = run.self_reads(hidden, sets_of_grids(run.coarse_factor, options), options)
+        edited = edit_self_attention(hidden, context, value, reads)
         run.see_self(edited[0], edited[1], layers.get((*options["block"], options["block_index"])), options)
+        if is_last and edited[0] is edited[1] is edited[2]:
+            # As where there are no patches: the host would hold the context through the feed-forward part of the block.
+            return hidden, None, None
         return edited
 
     return outside_compiled_graph(patch)
@@ -38,7 +35,10 @@ def cross_attention_patch(run: Run):
     """``attn2_patch``: the first term of every edit, before the projections."""
 
     def patch(hidden, context, value, options):
-        return _edit_chunks(run, first_term, hidden, context, value, options)
+        edits = run.row_edits(value, options)
+        if edits is None:
+            return hidden, context, value
+        return (edits.look(hidden), *run.edited_texts(context, value, edits))
 
     return outside_compiled_graph(patch)
 
@@ -66,36 +66,16 @@ def cross_attention_replacement(run: Run, previous, host_attention):
     attend = previous if previous is not None else host_attention
 
     def replacement(q, k, v, options):
-        first = attend(*_edit_chunks(run, first_term, q, k, v, options), options)
+        edits = run.row_edits(v, options)
         run.see(q, k, options)
-        found = run.operators_of_chunks(v, options)
-        if not any(found):
+        if edits is None:
+            return attend(q, k, v, options)
+        queries, keys, values = edits.looks(q), edits.looks(k), edits.values(v)
+        first = attend(queries.first, keys.first, values.first, options)
+        if edits.further is None:
             return first
-        chunks = zip(*(tensor.chunk(len(found)) for tensor in (first, q, k, v)), found, strict=True)
-        return torch.cat([_with_further_terms(*chunk, options) for chunk in chunks])
-
-    def _with_further_terms(output, q, k, v, operators, options):
-        if not operators:
-            return output
-        grid = grid_of(options, q.shape[1])
-        terms = further_terms(q, k, v, operators, grid, options["n_heads"])
-        return (
-            output if terms is None else terms.add_to(output, host_attention(terms.q, terms.k, terms.v, options), grid)
-        )
+        results = host_attention(queries.further, keys.further, values.further, options)
+        own = first if previous is None else first.clone()  # who knows what else another node does with its result
+        return edits.further.add_to(own, results, q, k, grid_of(options, q.shape[1]), options["n_heads"])
 
     return outside_compiled_graph(replacement)
-
-
-def _edit_chunks(run: Run, edit, q, k, v, options):
-    """``edit`` on the rows of every chunk that is edited now; a tensor that no edit changes stays the same object."""
-    found = run.operators_of_chunks(v, options)
-    if not any(found):
-        return q, k, v
-    before = list(zip(*(tensor.chunk(len(found)) for tensor in (q, k, v)), strict=True))
-    after = [
-        part if operators is None else edit(*part, operators) for part, operators in zip(before, found, strict=True)
-    ]
-    return tuple(
-        tensor if all(new is old for new, old in zip(edited, parts, strict=True)) else torch.cat(edited)
-        for tensor, edited, parts in zip((q, k, v), zip(*after, strict=True), zip(*before, strict=True), strict=True)
-    )

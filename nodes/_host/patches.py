@@ -16,8 +16,9 @@ def install_patches(transformer_options: dict, run: Run, network: UNetModel) -> 
     """Puts the patches of this pack first in their lists, or around the replaced attn2 there is."""
     blocks = dict(_blocks(network))
     patches = dict(transformer_options.get("patches", {}))
-    layers = {site: block.attn1 for site, block in blocks.items()}
-    patches["attn1_patch"] = [self_attention_patch(run, layers), *patches.get("attn1_patch", [])]
+    if run.needs_self_attention:
+        layers, others = {site: block.attn1 for site, block in blocks.items()}, patches.get("attn1_patch", [])
+        patches["attn1_patch"] = [self_attention_patch(run, layers, is_last=not others), *others]
     patches["attn2_output_patch"] = [unchanged_rows_check(run), *patches.get("attn2_output_patch", [])]
     if not run.needs_replacement:
         patches["attn2_patch"] = [cross_attention_patch(run), *patches.get("attn2_patch", [])]

@@ -1,5 +1,6 @@
 """Progress of sampling from noise levels: the host's own percent, that of ControlNet's and timestep ranges."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +14,9 @@ def progress_of(model_sampling, sigmas: torch.Tensor) -> tuple[float, ...]:
 
     It does not depend on how many steps there are, where sampling starts (denoise) or where it was split.
     """
-    return tuple(_percent(model_sampling, sigma) for sigma in sigmas.tolist())
+    # Of a copy: each of the hundreds of questions to tables on a device would wait for it.
+    on_cpu = copy.deepcopy(model_sampling).to("cpu")
+    return tuple(_percent(on_cpu, sigma) for sigma in sigmas.tolist())
 
 
 def _percent(model_sampling, sigma: float) -> float:

@@ -1,16 +1,19 @@
 """All state of one sampling run. It lives in the run's own options and ends with them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
+from ...p2p_core.edit import Grids
 from ...p2p_core.errors import P2PError
 from ...p2p_core.operators import TokenOperators, plan
+from ...p2p_core.row_edits import RowEdits, SelfReads, row_edits, self_reads
 from .conditioning import Group
 from .seeing import Watch
 
 Operators = tuple[TokenOperators | None, ...]  # one per target
+_NOTHING = SelfReads(None, None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,27 +47,62 @@ class Run:
     step: int = 0
     reported: int = 0
     chunks: dict[tuple, Mark] = field(default_factory=dict)
-    _placed: dict[tuple, Operators] = field(default_factory=dict)
+    _made: dict[tuple, RowEdits | SelfReads] = field(default_factory=dict)
+    _texts: tuple | None = None
+
+    @property
+    def needs_self_attention(self) -> bool:
+        """Whether any step of any target edits self-attention, or it is to be seen."""
+        return any(watch.self_sums is not None for mark in self.marks for watch in mark.watches) or any(
+            operator is not None and operator.self_attention is not None for operator in self._operators()
+        )
 
     @property
     def needs_replacement(self) -> bool:
         """Whether any step of any target needs several attention terms, or any words are to be seen."""
         return any(mark.watches for mark in self.marks) or any(
-            operator is not None and operator.has_further_terms
-            for steps in self.plans.values()
-            for operators in steps
-            for operator in operators
+            operator is not None and operator.has_further_terms for operator in self._operators()
         )
 
+    def _operators(self) -> Iterator[TokenOperators | None]:
+        return (operator for steps in self.plans.values() for operators in steps for operator in operators)
+
     def operators_of_chunks(self, tensor: torch.Tensor, options: dict) -> list[Operators | None]:
-        """For every chunk of a batch the operators beside ``tensor``; None where nothing is edited now."""
+        """For every chunk of a batch the operators of the current step; None where nothing is edited now."""
         marks = self._marks_of_chunks(options)
-        found = [
-            self._placed_operators(self.plans[mark.group], tensor) if mark and mark.group else None for mark in marks
-        ]
+        found = [_at(self.plans[mark.group], self.step) if mark and mark.group else None for mark in marks]
         if any(found):
             self.refuse_changed_rows(tensor, options)
         return found
+
+    def row_edits(self, values: torch.Tensor, options: dict) -> RowEdits | None:
+        """The cross-attention edits of the current step beside these values; None where there are none."""
+        found = self.operators_of_chunks(values, options)
+        if not any(found):
+            return None
+        rows, tokens = values.shape[:2]
+        key = (*map(id, found), rows, tokens, values.device, values.dtype)
+        if key not in self._made:
+            self._made[key] = row_edits(found, rows, tokens, values.device, values.dtype)
+        return self._made[key]
+
+    def self_reads(self, hidden: torch.Tensor, grids: Sequence[Grids], options: dict) -> SelfReads:
+        """The self-attention edits of the current step at a layer that belongs to these sets of grids."""
+        found = self.operators_of_chunks(hidden, options)
+        if not any(found):
+            return _NOTHING
+        key = (*map(id, found), grids, hidden.shape[0], hidden.device)
+        if key not in self._made:
+            self._made[key] = self_reads(found, hidden.shape[0], grids, hidden.device)
+        return self._made[key]
+
+    def edited_texts(
+        self, context: torch.Tensor, value: torch.Tensor, edits: RowEdits
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Context and value after the edits: the same two for all layers of a model call, so they are made once."""
+        if self._texts is None or any(a is not b for a, b in zip(self._texts, (context, value, edits), strict=False)):
+            self._texts = (context, value, edits, (edits.look(context), edits.mix(value)))
+        return self._texts[3]
 
     def see(self, q: torch.Tensor, k: torch.Tensor, options: dict) -> None:
         """Adds the maps of the words that are watched at this layer, given its q and k before any edit."""
@@ -75,8 +113,7 @@ class Run:
         for mark, queries, keys in zip(marks, q.chunk(len(marks)), k.chunk(len(marks)), strict=True):
             for watch in mark.watches if mark else ():
                 if watch.looks_at(self.step, self.coarse_factor, options):
-                    operators = self._placed_operators(watch.plan, q) or (None,) * (watch.rows - 1)
-                    watch.see(self.step, queries, keys, operators, self.coarse_factor, options)
+                    watch.see(self.step, queries, keys, self.coarse_factor, options)
 
     def see_self(self, hidden: torch.Tensor, context: torch.Tensor, layer, options: dict) -> None:
         """Adds the self-attention that is watched at this layer, given its inputs after every edit."""
@@ -101,15 +138,11 @@ class Run:
                 "attention do). Take that node out; for regions, combine prompts with masks or areas."
             )
 
-    def _placed_operators(self, steps: Sequence[Operators], tensor: torch.Tensor) -> Operators | None:
-        """The operators of the current step beside a tensor, copied once per run."""
-        operators = steps[min(self.step, len(steps) - 1)]
-        if not any(operators):
-            return None
-        key = (*map(id, operators), tensor.device, tensor.dtype)
-        if key not in self._placed:
-            self._placed[key] = tuple(o and o.to(tensor.device, tensor.dtype) for o in operators)
-        return self._placed[key]
+
+def _at(steps: Sequence[Operators], step: int) -> Operators | None:
+    """The operators of a step; None where it is not edited. A call after the last step belongs to the last."""
+    operators = steps[min(step, len(steps) - 1)]
+    return operators if any(operators) else None
 
 
 def plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, tuple[Operators, ...]]:
@@ -122,4 +155,6 @@ def plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, 
 def plan_of(group: Group, progress: Sequence[float], rows_are_equal: Sequence[bool]) -> tuple[Operators, ...]:
     """The operators of a group at every step, which share one object wherever they are the same."""
     edits = zip(group.controller.edits, rows_are_equal, strict=True)
-    return tuple(zip(*(plan(edit, progress, equal) for edit, equal in edits), strict=True))
+    shared: dict[tuple[int, ...], Operators] = {}
+    steps = zip(*(plan(edit, progress, equal) for edit, equal in edits), strict=True)
+    return tuple(shared.setdefault(tuple(map(id, operators)), operators) for operators in steps)

@@ -7,6 +7,7 @@ import torch
 from ...p2p_core.edit import Grids
 from ...p2p_core.operators import TokenOperators
 from ...p2p_core.placement import Grid
+from ...p2p_core.row_edits import RowEdits, Terms, row_edits
 from ...p2p_core.self_maps import SelfMapSums, mean_self_map
 from ...p2p_core.word_maps import MapSums, Positions, indicator, word_maps
 from .grids import fits, grid_of, largest_grid
@@ -35,7 +36,7 @@ class Watch:
     steps: tuple[bool, ...]
     sums: MapSums
     self_sums: SelfMapSums | None = None
-    _indicators: dict[tuple, torch.Tensor] = field(default_factory=dict)
+    _made: dict[tuple, tuple[RowEdits, Terms]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -62,10 +63,11 @@ class Watch:
         latent = tuple(options["original_shape"][-2:])
         return self.steps[min(step, len(self.steps) - 1)] and latent == self.latent
 
-    def see(self, step: int, q: torch.Tensor, k: torch.Tensor, operators, factor: int, options: dict) -> None:
+    def see(self, step: int, q: torch.Tensor, k: torch.Tensor, factor: int, options: dict) -> None:
         """Adds the maps of one layer. ``q`` and ``k`` are those of this entry's rows, (rows, tokens, channels)."""
         grid = grid_of(options, q.shape[1])
-        maps = word_maps(q, k, self._indicator(q, k.shape[1]), operators, options["n_heads"], grid)
+        edits, values = self._looks(step, q, k.shape[1])
+        maps = word_maps(q, k, values, edits, options["n_heads"], grid)
         size = largest_grid(factor, self.grids, self.latent)
         self.sums.add(self._counted(step), _site(options), maps, grid, size)
 
@@ -77,12 +79,15 @@ class Watch:
         """Adds the self-attention of one layer, given its q and k, (rows, places, channels)."""
         self.self_sums.add(step, _site(options), mean_self_map(q, k, options["n_heads"]), _grid(options))
 
-    def _indicator(self, q: torch.Tensor, tokens: int) -> torch.Tensor:
-        """W beside q, made once per run."""
-        key = (tokens, q.device, q.dtype)
-        if key not in self._indicators:
-            self._indicators[key] = indicator(self.words_of_row, self.tokens_of_row, tokens).to(q)
-        return self._indicators[key]
+    def _looks(self, step: int, q: torch.Tensor, tokens: int) -> tuple[RowEdits, Terms]:
+        """The edits of a step for these rows, and W after them; made once for all layers and steps like this."""
+        operators = self.plan[self._counted(step)]
+        key = (id(operators), len(q), tokens, q.device, q.dtype)
+        if key not in self._made:
+            edits = row_edits([operators], len(q), tokens, q.device, q.dtype)
+            words = indicator(self.words_of_row, self.tokens_of_row, tokens).to(q)
+            self._made[key] = edits, edits.values(words.repeat(len(q) // self.rows, 1, 1))
+        return self._made[key]
 
 
 def _grid(options: dict) -> Grid:

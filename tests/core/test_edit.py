@@ -153,8 +153,3 @@ class TestOperators:
         operators = token_operators(replace(CAT, DOG, NEVER, ALWAYS), 0)
         assert operators.self_attention and not operators.edits_cross_attention
         assert operators.inherit is None and (operators.own == 1).all()
-
-    def test_to(self):
-        operators = token_operators(refine(CAT, DOG, ALWAYS, ALWAYS), 0).to("meta", torch.float16)
-        assert {operators.inherit.dtype, operators.own.dtype} == {torch.float16}
-        assert operators.inherit.is_meta and operators.self_attention

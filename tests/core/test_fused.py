@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from p2p.p2p_core import attention, naive
 from p2p.p2p_core.edit import move, refine, replace, reweight
 from p2p.p2p_core.errors import P2PError
-from p2p.p2p_core.further_terms import further_terms
 from p2p.p2p_core.operators import token_operators
 from p2p.p2p_core.placement import Placement
+from p2p.p2p_core.row_edits import row_edits, self_reads
 from p2p.p2p_core.windows import Window
 
 HEADS, CHANNELS, GRID = 2, 4, (2, 3)
@@ -80,8 +80,14 @@ def operators_of(edits, progress):
     return [token_operators(edit, progress) for edit in edits]
 
 
+def beside(operators, v):
+    """The edits of a batch of one chunk with these values."""
+    return row_edits([operators], *v.shape[:2], v.device, v.dtype)
+
+
 def edited(q, k, v, operators, attend=ATTEND):
-    return attention.edited_cross_attention(attend, q, k, v, operators, GRID, HEADS)
+    edits = beside(operators, v)
+    return attention.edited_cross_attention(attend, q, k, edits.values(v), edits, GRID, HEADS)
 
 
 def cross_maps_times_values(q, k, v, edits, progress):
@@ -89,7 +95,7 @@ def cross_maps_times_values(q, k, v, edits, progress):
 
 
 def edited_self(q, k, v, operators, grids=("coarse", "medium", "all")):
-    return attention.edit_self_attention(q, k, v, operators, grids)
+    return attention.edit_self_attention(q, k, v, self_reads([operators], len(q), grids, q.device))
 
 
 @settings(max_examples=150)
@@ -117,13 +123,14 @@ def test_before_the_projections_equals_after_them(edits, progress, groups, repea
     operators = operators_of(edits, progress)
     hidden, context, _ = (fold(tensor) for tensor in cross_inputs(edits, groups, repeats))
     to_q, to_k, to_v = (random(8, 8, seed=seed) / 8**0.5 for seed in (3, 4, 5))
-    n, ctx, value = attention.first_term(hidden, context, context, operators)
-    found = ATTEND(n @ to_q, ctx @ to_k, value @ to_v)
+    edits = beside(operators, context)
+    found = ATTEND(edits.look(hidden) @ to_q, edits.look(context) @ to_k, edits.mix(context) @ to_v)
     q, k, v = hidden @ to_q, context @ to_k, context @ to_v
-    terms = further_terms(q, k, v, operators, GRID, HEADS)
+    terms = edits.further
     assert (terms is None) == (not any(operator is not None and operator.has_further_terms for operator in operators))
     if terms is not None:
-        found = terms.add_to(found, ATTEND(terms.q, terms.k, terms.v), GRID)
+        results = ATTEND(edits.looks(q).further, edits.looks(k).further, terms.values(context) @ to_v)
+        found = terms.add_to(found, results, q, k, GRID, HEADS)
     expected = edited(q, k, v, operators)
     assert largest_difference(found, expected) < TOLERANCE
 
@@ -145,10 +152,22 @@ def test_rows_without_an_edit_are_bit_equal_to_an_unpatched_run(edits, progress)
 def test_nothing_to_do_returns_the_same_objects():
     q, k, v = (fold(tensor) for tensor in cross_inputs([SWAP], 1, 1))
     identity = [token_operators(replace(CAT, CAT, ALWAYS, ALWAYS), 0)]
-    for function in (attention.first_term, edited_self):
-        assert all(new is old for new, old in zip(function(q, k, v, identity), (q, k, v), strict=True))
     injecting = [token_operators(replace(CAT, SWAP.target, NEVER, ALWAYS), 0)]
-    assert attention.first_term(q, k, v, injecting)[2] is v
+    for edits in (beside(identity, v), beside(injecting, v)):
+        assert (edits.look(q), edits.mix(v), edits.further) == (q, v, None)
+    assert all(new is old for new, old in zip(edited_self(q, k, v, identity), (q, k, v), strict=True))
+
+
+def test_self_attention_of_one_tensor_stays_one():
+    """The host hands over one tensor as q, k and v: what is the same rows of it is made once."""
+    hidden = random(2, QUERIES, 8)
+    grids = ("coarse",)
+    injected = [token_operators(replace(CAT, SWAP.target, NEVER, ALWAYS), 0)]
+    q, k, v = edited_self(hidden, hidden, hidden, injected, grids)
+    assert q is k is not hidden and v is hidden
+    mutual = [token_operators(replace(CAT, SWAP.target, NEVER, ALWAYS, self_mode="mutual"), 0)]
+    q, k, v = edited_self(hidden, hidden, hidden, mutual, grids)
+    assert k is v is not hidden and q is hidden
 
 
 class TestCost:
@@ -180,17 +199,16 @@ class TestOnADevice:
         """Tensors on the meta device have no content: reading any of it raises."""
         edits = [SWAP, GROWN, FADER, MOVED]
         q, k, v = (fold(tensor).to("meta") for tensor in cross_inputs(edits, 2, 1))
-        operators = [operator.to("meta", torch.float32) for operator in operators_of(edits, 0)]
+        operators = operators_of(edits, 0)
         assert edited(q, k, v, operators).is_meta
         assert edited_self(q, k, v, operators)[0].is_meta
-        assert attention.first_term(q[:3], k[:3], v[:3], [operators[0], operators[2]])[2].is_meta
+        assert beside([operators[0], operators[2]], v[:3]).mix(v[:3]).is_meta
 
     @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 4e-3), (torch.bfloat16, 3e-2)])
     def test_half_precision(self, dtype, tolerance):
         edits = [SWAP, GROWN, FADER, MOVED]
         q, k, v = (fold(tensor).to(dtype) for tensor in cross_inputs(edits, 1, 1))
-        operators = [operator.to("cpu", dtype) for operator in operators_of(edits, 0)]
-        found = edited(q, k, v, operators)
+        found = edited(q, k, v, operators_of(edits, 0))
         exact = edited(q.float(), k.float(), v.float(), operators_of(edits, 0))
         assert found.dtype == dtype
         assert largest_difference(found, exact) < tolerance * exact.abs().max().item()
@@ -292,4 +310,4 @@ def test_a_changed_number_of_tokens_is_refused():
     with pytest.raises(P2PError, match="has 11 tokens, which is no multiple of the 12 of its prompt"):
         edited(q, k[:, :11], v[:, :11], operators_of([SWAP], 0))
     with pytest.raises(P2PError, match="no multiple of the 12"):
-        attention.first_term(q, k[:, :11], v[:, :11], operators_of([FADER], 0))
+        beside(operators_of([FADER], 0), v[:, :11])

@@ -6,6 +6,7 @@ from core_golden import EDITS, edit_case, paper_windows, prompts_of_edit
 from p2p.p2p_core import attention, naive
 from p2p.p2p_core.edit import refine, replace, reweight
 from p2p.p2p_core.operators import plan
+from p2p.p2p_core.row_edits import row_edits, self_reads
 
 TOLERANCE = 1e-5
 GRID = (8, 8)
@@ -54,7 +55,9 @@ def test_fused_attention_gives_the_published_cross_attention(golden):
     for step in range(case["steps"]):
         operators = [steps[step] for steps in plans]
         q, k, v = (fold(tensors[f"{name}.{step}"]) for name in "qkv")
-        found = attention.edited_cross_attention(attend_with(case["heads"]), q, k, v, operators, GRID, case["heads"])
+        edited = row_edits([operators], *v.shape[:2], v.device, v.dtype)
+        attend, values = attend_with(case["heads"]), edited.values(v)
+        found = attention.edited_cross_attention(attend, q, k, values, edited, GRID, case["heads"])
         assert largest_difference(found, fold(tensors[f"cross_out.{step}"])) < TOLERANCE
 
 
@@ -64,7 +67,8 @@ def test_fused_attention_gives_the_published_self_attention(golden):
     for step in range(case["steps"]):
         operators = [steps[step] for steps in plans]
         q, k, v = (fold(tensors[f"{name}s.{step}"]) for name in "qkv")
-        found = attend_with(case["heads"])(*attention.edit_self_attention(q, k, v, operators, ["coarse"]))
+        reads = self_reads([operators], len(q), ["coarse"], q.device)
+        found = attend_with(case["heads"])(*attention.edit_self_attention(q, k, v, reads))
         assert largest_difference(found, fold(tensors[f"self_out.{step}"])) < TOLERANCE
 
 

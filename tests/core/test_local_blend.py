@@ -9,6 +9,7 @@ from p2p.p2p_core.edit import refine, replace
 from p2p.p2p_core.errors import P2PError
 from p2p.p2p_core.local_blend import LocalBlend, blend_mask, blended, user_mask
 from p2p.p2p_core.operators import plan
+from p2p.p2p_core.row_edits import row_edits
 from p2p.p2p_core.word_maps import MapSums, indicator, word_maps
 
 GRID, SIZE = (8, 8), (16, 16)
@@ -65,7 +66,9 @@ class TestPublished:
         for step in range(steps):
             q, k = (fold(tensors[f"{name}.{step}"]) for name in "qk")
             operators = [steps_of_edit[step] for steps_of_edit in plans]
-            sums.add(step, "layer", word_maps(q, k, watched, operators, heads, GRID), GRID, GRID)
+            edited = row_edits([operators], len(q), k.shape[1], q.device, q.dtype)
+            values = edited.values(watched.repeat(len(q) // rows, 1, 1))
+            sums.add(step, "layer", word_maps(q, k, values, edited, heads, GRID), GRID, GRID)
             seen = sums.mean()[0]
             masks = torch.stack(
                 [blend_mask(seen[:1, :2], seen[row : row + 1, :2], WORDS, SIZE) for row in range(1, rows)], 1

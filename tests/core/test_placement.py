@@ -6,7 +6,8 @@ from core_cases import largest_difference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from p2p.p2p_core import naive
-from p2p.p2p_core.placement import Placement, centre_of, place
+from p2p.p2p_core.placement import Placement, centre_of, places_of
+from p2p.p2p_core.placement import place as place_at
 
 GRIDS = [(8, 8), (4, 6), (7, 3), (1, 5)]
 offsets = st.floats(-1, 1).map(lambda value: round(value, 3))
@@ -15,6 +16,10 @@ placements = st.builds(Placement, offsets, offsets, st.sampled_from([0.25, 0.5, 
 
 def random(*shape, seed=0):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def place(output, grid, placement, centre):
+    return place_at(output, places_of(grid, placement, torch.zeros(1, 2) if centre is None else centre))
 
 
 def as_places(centre, grid):

@@ -20,6 +20,7 @@ from p2p.p2p_core.errors import P2PError
 from p2p.p2p_core.local_blend import LocalBlend, blend_mask, blended
 from p2p.p2p_core.operators import token_operators
 from p2p.p2p_core.placement import Placement
+from p2p.p2p_core.row_edits import row_edits, self_reads
 from p2p.p2p_core.self_maps import SelfMapSums, mean_self_map
 from p2p.p2p_core.windows import Window, paper_window
 from p2p.p2p_core.word_maps import MapSums, indicator, word_maps
@@ -194,10 +195,11 @@ def test_pitfall_13_the_core_runs_on_any_device(make, dtype):
     sums, self_sums = MapSums(), SelfMapSums()
     for step, progress in enumerate((0.0, 0.4, 0.9)):
         found = [token_operators(edit, progress)]
-        placed = [operator and operator.to("meta", dtype) for operator in found]
-        edited = attention.edited_cross_attention(_attend, q, text, text, placed, GRID, HEADS)
-        looked = attention.edit_self_attention(q, q, q, placed, ("coarse", "medium", "all"))
-        maps = word_maps(q, text, words, placed, HEADS, GRID)
+        edits = row_edits([found], *text.shape[:2], text.device, dtype)
+        edited = attention.edited_cross_attention(_attend, q, text, edits.values(text), edits, GRID, HEADS)
+        reads = self_reads([found], len(q), ("coarse", "medium", "all"), q.device)
+        looked = attention.edit_self_attention(q, q, q, reads)
+        maps = word_maps(q, text, edits.values(words.repeat(2, 1, 1)), edits, HEADS, GRID)
         sums.add(step, "site", maps, GRID, (8, 12))
         self_sums.add(step, "site", mean_self_map(q, q, HEADS), GRID)
         for tensor in (edited, *looked, maps):

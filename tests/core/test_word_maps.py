@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from p2p.p2p_core import naive
 from p2p.p2p_core.edit import refine, replace, reweight
 from p2p.p2p_core.operators import token_operators
+from p2p.p2p_core.row_edits import row_edits
 from p2p.p2p_core.windows import Window
 from p2p.p2p_core.word_maps import MapSums, indicator, mean_over_heads, word_maps
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -41,7 +42,12 @@ def inputs(prompts, groups=1, repeats=1, seed=0):
 def seen(q, k, prompts, edits, progress):
     watched = indicator([words_of(p) for p in prompts], [p.token_count for p in prompts], k.shape[2])
     operators = [token_operators(edit, progress) for edit in edits]
-    return word_maps(fold(q), fold(k), watched, operators, HEADS, GRID)
+    return looked_at(fold(q), fold(k), watched, operators)
+
+
+def looked_at(q, k, watched, operators, heads=HEADS, grid=GRID):
+    edits = row_edits([operators], len(q), k.shape[1], q.device, q.dtype)
+    return word_maps(q, k, edits.values(watched.repeat(len(q) // len(watched), 1, 1)), edits, heads, grid)
 
 
 class TestAgainstExplicitMaps:
@@ -78,7 +84,7 @@ class TestAgainstExplicitMaps:
         q, k = inputs([CAT], repeats=3)
         every = tuple((position,) for position in range(CAT.token_count))
         watched = indicator([every], [CAT.token_count], k.shape[2])
-        found = word_maps(fold(q), fold(k), watched, [], HEADS, GRID)
+        found = looked_at(fold(q), fold(k), watched, [])
         assert largest_difference(found.sum(-1), torch.ones(1, QUERIES)) < 1e-6
 
     def test_copies_of_tokens_do_not_change_a_map(self):
@@ -108,7 +114,7 @@ class TestAgainstExplicitMaps:
     def test_half_precision(self, dtype, tolerance):
         q, k = inputs([CAT])
         watched = indicator([words_of(CAT)], [CAT.token_count], k.shape[2]).to(dtype)
-        found = word_maps(fold(q).to(dtype), fold(k).to(dtype), watched, [], HEADS, GRID)
+        found = looked_at(fold(q).to(dtype), fold(k).to(dtype), watched, [])
         assert found.dtype == dtype
         assert largest_difference(found, seen(q, k, [CAT], [], 0.0)) < tolerance
 
@@ -154,7 +160,7 @@ def test_no_map_is_made_outside_the_kernel(monkeypatch):
     watched = indicator([((1,), (2, 3))] * 2, [tokens] * 2, tokens)
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda q, k, v: q.new_zeros(*q.shape[:-1], v.shape[-1]))
     with _Sizes() as sizes:
-        word_maps(q, k, watched, [None], heads, (16, 16))
+        looked_at(q, k, watched, [None], heads, (16, 16))
     assert sizes.made
     assert max(size for _, size in sizes.made) < 2 * heads * queries * tokens / 4
 

@@ -1,0 +1,140 @@
+"""The edits of one step for all rows of a batch, as tensors beside the values: made once, used by every layer.
+
+A batch holds one chunk of rows per condition, a chunk groups ``[source, target 1 … target n]``.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from .edit import Grids
+from .further_terms import EditedRow, FurtherTerms, further_terms
+from .operators import TokenOperators
+from .values import ValueOperator, value_operator
+
+Operators = Sequence[TokenOperators | None]  # one per target; None for one that is not edited now
+
+
+class Terms(NamedTuple):
+    """q, k or v of a layer: (rows, tokens, channels) of the first terms, (terms, tokens, channels) of the further."""
+
+    first: torch.Tensor
+    further: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class RowEdits:
+    """What the rows of a batch read in cross-attention.
+
+    Attributes:
+        reads: (rows,), whose q and k the first term of each row uses; None where all use their own.
+        first: the values of the first terms that are not the row's own; None where all are.
+        further: all terms but the rows' first; None where no row has one.
+        all_reads: ``reads`` and those of the further terms in one.
+    """
+
+    reads: torch.Tensor | None
+    first: ValueOperator | None
+    further: FurtherTerms | None
+    all_reads: torch.Tensor | None = None
+
+    def look(self, tensor: torch.Tensor) -> torch.Tensor:
+        """q or k of the first terms, or what they are projected from: (rows, tokens, channels)."""
+        return taken(tensor, self.reads)
+
+    def mix(self, values: torch.Tensor) -> torch.Tensor:
+        """Values of the first terms, or what they are projected from: (rows, tokens, channels)."""
+        return values if self.first is None else values.index_copy(0, self.first.rows, self.first(values))
+
+    def looks(self, tensor: torch.Tensor) -> Terms:
+        """q or k of all terms."""
+        if self.further is None:
+            return Terms(self.look(tensor), tensor[:0])
+        if self.all_reads is None:
+            return Terms(tensor, tensor.index_select(0, self.further.reads))
+        together = tensor.index_select(0, self.all_reads)
+        return Terms(together[: len(tensor)], together[len(tensor) :])
+
+    def values(self, values: torch.Tensor) -> Terms:
+        """Values of all terms."""
+        return Terms(self.mix(values), values[:0] if self.further is None else self.further.values(values))
+
+
+class SelfReads(NamedTuple):
+    """Whose q, k and v every row uses in self-attention: (rows,) each, None where all use their own."""
+
+    q: torch.Tensor | None
+    k: torch.Tensor | None
+    v: torch.Tensor | None
+
+
+def row_edits(
+    chunks: Sequence[Operators | None], rows: int, tokens: int, device: torch.device, dtype: torch.dtype
+) -> RowEdits:
+    """The cross-attention edits of a batch.
+
+    Args:
+        chunks: the operators of every chunk; None for one that is not edited.
+        rows: of the batch.
+        tokens: of its values.
+
+    Raises:
+        P2PError: the tokens are no multiple of a prompt's.
+    """
+    edited = [row for row in _edited_rows(chunks, rows) if row.operator.edits_cross_attention]
+    inheriting = {row.number: row.source for row in edited if row.operator.inherit is not None}
+    operators = {
+        row.number: row.operator.own if row.operator.inherit is None else row.operator.inherit for row in edited
+    }
+    changed = {row: operator for row, operator in operators.items() if operator is not None}
+    reads, further = _reads(inheriting, rows, device), further_terms(edited, tokens, device, dtype)
+    return RowEdits(
+        reads,
+        value_operator([*changed], [*changed.values()], tokens, device, dtype),
+        further,
+        None if reads is None or further is None else torch.cat([reads, further.reads]),
+    )
+
+
+def self_reads(
+    chunks: Sequence[Operators | None], rows: int, grids: Collection[Grids], device: torch.device
+) -> SelfReads:
+    """The self-attention edits of a batch at a layer.
+
+    "inject" gives a target the source's map: its q and k, on the target's v (Hertz et al. 2022, section 4). "mutual"
+    leaves it its own q, on the source's k and v (Cao et al. 2023, MasaCtrl, section 4.2).
+
+    Args:
+        grids: which sets of grids the layer belongs to.
+    """
+    injected: dict[int, int] = {}
+    mutual: dict[int, int] = {}
+    for row in _edited_rows(chunks, rows):
+        edit = row.operator.self_attention
+        if edit is not None and edit.grids in grids:
+            (injected if edit.mode == "inject" else mutual)[row.number] = row.source
+    q, v = _reads(injected, rows, device), _reads(mutual, rows, device)
+    k = _reads({**injected, **mutual}, rows, device) if injected and mutual else q if injected else v
+    return SelfReads(q, k, v)
+
+
+def taken(tensor: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
+    """The rows that each row reads; the same object where each reads itself."""
+    return tensor if reads is None else tensor.index_select(0, reads)
+
+
+def _edited_rows(chunks: Sequence[Operators | None], rows: int) -> Iterator[EditedRow]:
+    in_chunk = rows // len(chunks)
+    for number in range(rows):
+        operators = chunks[number // in_chunk] or ()
+        place = number % in_chunk % (1 + len(operators))
+        operator = operators[place - 1] if place else None
+        if operator is not None:
+            yield EditedRow(number, number - place, operator)
+
+
+def _reads(sources: dict[int, int], rows: int, device: torch.device) -> torch.Tensor | None:
+    """(rows,): those given, and every other row itself."""
+    return torch.tensor([sources.get(row, row) for row in range(rows)], device=device) if sources else None
