@@ -7,6 +7,8 @@
                             the variable P2P_BROWSER names), and leave pictures of the page in output/browser.
                             With --soak it runs the endurance tests alone, with hundreds of edits instead of a few
     python3 dev.py serve    ComfyUI in the browser, with this pack and its example workflows
+    python3 dev.py bench    time and memory of edits beside plain sampling and beside the published method, on
+                            models of full size with random weights; leaves a page with plots in output/bench
 
 Only the standard library is used here, and only syntax that old versions of Python can read, so that they can say
 which version is needed.
@@ -17,6 +19,7 @@ import sys
 
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)
+BENCH_PARTS = ("timed", "counted")
 DEMO_KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps")
 
 
@@ -32,7 +35,7 @@ def python_problem(version):
 def build_parser():
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    commands = parser.add_subparsers(dest="command", metavar="{demo,test,serve}")
+    commands = parser.add_subparsers(dest="command", metavar="{demo,test,serve,bench}")
     host = argparse.ArgumentParser(add_help=False)
     host.add_argument("--comfyui", metavar="DIR", help="use this ComfyUI checkout, not the pinned one")
     server = argparse.ArgumentParser(add_help=False, parents=[host])
@@ -48,6 +51,10 @@ def build_parser():
     test = commands.add_parser("test", parents=[host], help="lint, types and tests (arguments after -- go to pytest)")
     test.add_argument("--soak", action="store_true", help="only the endurance tests, for hours instead of seconds")
     commands.add_parser("serve", parents=[server], help="ComfyUI in the browser with this pack")
+    bench = commands.add_parser("bench", parents=[host], help="what edits cost beside plain sampling")
+    bench.add_argument("--output", metavar="DIR", help="folder for the results (default: output/bench)")
+    bench.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to sample")
+    bench.add_argument("--only", nargs="+", choices=BENCH_PARTS, metavar="PART", help="of " + ", ".join(BENCH_PARTS))
     return parser
 
 
@@ -58,7 +65,7 @@ def parse(arguments):
     options = parser.parse_args(arguments[:cut])
     options.pytest_arguments = arguments[cut + 1 :]
     if not options.command:
-        parser.error("say what to do: demo, test or serve")
+        parser.error("say what to do: demo, test, serve or bench")
     if options.pytest_arguments and options.command != "test":
         parser.error("only test takes arguments after --")
     return options

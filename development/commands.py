@@ -1,4 +1,4 @@
-"""What ``demo``, ``test`` and ``serve`` do, and how any of them fails."""
+"""What ``demo``, ``test``, ``serve`` and ``bench`` do, and how any of them fails."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     """Run one command and return the exit code; what a person can put right is said in a sentence."""
     _stop_on_signals()
     try:
-        return {"demo": demo, "test": test, "serve": serve}[options.command](options)
+        return {"demo": demo, "test": test, "serve": serve, "bench": bench}[options.command](options)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
@@ -77,6 +77,18 @@ def serve(options: Namespace) -> int:
         print(f"ComfyUI with Prompt-to-Prompt: {server.url}  (Ctrl-C ends it; its log: {server.log})", flush=True)
         server.process.wait()
         raise UserError(f"ComfyUI has ended; the end of its log:\n{end_of(server.log)}")
+
+
+def bench(options: Namespace) -> int:
+    """Measure what edits cost and leave the figures, a page and plots."""
+    output = writable_folder(options.output or paths.RESULTS / "bench")
+    host = ensure_host(options.comfyui)
+    with stage("choice of the device"):
+        cpu = use_cpu(options.device, host.python)
+    arguments = ["--comfyui", str(host.folder), "--output", str(output)]
+    arguments += ["--cpu"] if cpu else []
+    arguments += ["--only", *options.only] if options.only else []
+    return run_inside(host, ["bench", *arguments])
 
 
 def test(options: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Runs a part of this repository in the environment: ``demo …`` or ``pytest …``.
+"""Runs a part of this repository in the environment: ``demo …``, ``bench …`` or ``pytest …``.
 
 The repository is loaded as the package ``p2p``, as ComfyUI and the tests load it, so its folder may have any name; and
 neither its root nor this folder is on the module path, where ``nodes`` or ``server`` would hide ComfyUI's modules.
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = {"demo": "p2p.development.demo", "bench": "p2p.benchmarks.main"}
 
 
 def load_pack() -> None:
@@ -29,7 +30,7 @@ def main(program: str, arguments: list[str]) -> int:
     load_pack()
     errors = importlib.import_module("p2p.development.errors")
     try:
-        return importlib.import_module(f"p2p.development.{program}").main(arguments)
+        return importlib.import_module(PROGRAMS[program]).main(arguments)
     except errors.UserError as error:
         print(error, file=sys.stderr)
         return 1

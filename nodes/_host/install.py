@@ -80,6 +80,9 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     """Around one whole sampling run: makes its state and installs everything in its options."""
     guider = executor.class_obj
     patcher = guider.model_patcher
+    stores = patcher.get_attachment(_STORES) or ()
+    for store in stores:
+        store.record = None  # whatever happens now, these are not the maps of the run before
     *progress, end = progress_of(patcher.get_model_object("model_sampling"), sigmas)  # ``end``: after the last step
     latent = tuple(noise.shape[-2:])
     entries = {(name, entry["uuid"]): entry for name, found in guider.conds.items() for entry in found or ()}
@@ -88,7 +91,6 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     _refuse_cut_groups(guider.model_options, noise, rows)
     plans = plans_of([*groups.values()], progress)
     blending = Blending([*groups.values()], progress, latent) if is_blended(groups.values()) else None
-    stores = patcher.get_attachment(_STORES) or ()
     plan_of_entry = {key: plans[group] for key, group in groups.items()}
     recordings = [Recording(store, entries, plan_of_entry, progress, latent) for store in stores]
     all_marks = ((key, _mark(key, entry, groups.get(key), blending, recordings)) for key, entry in entries.items())

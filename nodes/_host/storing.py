@@ -53,7 +53,6 @@ class Recording:
             P2PError: no prompt with words, or a word that none of them has.
         """
         self._store, self._progress = store, progress
-        store.record = None
         self._entries: dict[EntryKey, _Recorded] = {}
         wanted = _prompts_with_words(entries, store.request)
         # A swapped word stands on one side of an edit only.
