@@ -51,11 +51,23 @@ def _measure(options: argparse.Namespace) -> None:
     }
     folder = options.output / results["name"]
     folder.mkdir(parents=True, exist_ok=True)
+    _keep_other_parts(results, folder, options.only)
     for part, entry in _entries(device, options.only):
         results[part].append(entry)
         _write(results, folder)
         print(_line(part, entry), flush=True)
     print(f"Results, page and plots: {folder}")
+
+
+def _keep_other_parts(results: dict, folder: Path, parts: Iterable[str]) -> None:
+    """What is there already of the same host and torch and is not measured now stays."""
+    from .page import RESULTS, read
+
+    if not (folder / RESULTS).exists():
+        return
+    before = read(folder / RESULTS)
+    if all(before[name] == results[name] for name in ("machine", "comfyui", "torch")):
+        results.update({part: before[part] for part in PARTS if part not in parts})
 
 
 def _entries(device: torch.device, parts: Iterable[str]) -> Iterator[tuple[str, dict]]:

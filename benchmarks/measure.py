@@ -8,7 +8,7 @@ from .counted import Counter, Size
 from .edits import CASES, Case, edited, plain
 from .explicit import progress_of_steps, with_explicit_maps
 from .explicit_memory import needed_bytes, sites_of
-from .models import Architecture, build, patcher, text_encoder
+from .models import Architecture, loaded
 from .own_time import own_share
 from .plans import TimedPlan
 from .running import SCHEDULER
@@ -36,8 +36,7 @@ def counted_entries(
 
 def timed_entries(plan: TimedPlan, device: torch.device) -> Iterator[dict]:
     """Times and peaks on a model with weights."""
-    model = patcher(build(plan.architecture, plan.dtype, device), device)
-    clip = text_encoder(plan.architecture)
+    model, clip = loaded(plan.architecture, plan.dtype, device)
     for name in plan.ours:
         case = CASES[name]
         base = plain(case, model, clip, plan.size.width, plan.size.height)

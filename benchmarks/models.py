@@ -15,6 +15,8 @@ import comfy.supported_models
 import comfy.supported_models_base
 import torch
 
+from ..mini_sdxl.builder import load
+
 _LARGE = {"hidden_size": 1280, "intermediate_size": 1280, "num_attention_heads": 20, "num_hidden_layers": 3}
 _SMALL = {"hidden_size": 768, "intermediate_size": 768, "num_attention_heads": 12, "num_hidden_layers": 3}
 
@@ -82,6 +84,8 @@ class Architecture:
 SDXL = Architecture("SDXL", _SDXL)
 SSD_1B = Architecture("SSD-1B", _SSD_1B)
 SD15 = Architecture("SD 1.5", _SD15, is_sdxl=False)
+# Its weights and text encoders come with the pack; the configuration is in ``mini_sdxl``.
+MINI = Architecture("embedded mini", {})
 # 128 channels are two fifths of SDXL's width; its heads, levels and depths stay.
 NARROW_SDXL = Architecture("SDXL at 2/5 of its width", {**_SDXL, "model_channels": 128})
 FULL_SIZE = (SDXL, SSD_1B, SD15)
@@ -97,6 +101,14 @@ def build(architecture: Architecture, dtype: torch.dtype, device: torch.device):
     if device.type != "meta":
         _initialise(base.diffusion_model)
     return base
+
+
+def loaded(architecture: Architecture, dtype: torch.dtype, device: torch.device):
+    """(model, CLIP) for the host's sampler."""
+    if architecture is MINI:
+        model, clip, _ = load("fp16" if dtype is torch.float16 else "fp32")
+        return model, clip
+    return patcher(build(architecture, dtype, device), device), text_encoder(architecture)
 
 
 def patcher(base, device: torch.device) -> comfy.model_patcher.ModelPatcher:

@@ -7,7 +7,7 @@ import torch
 
 from .counted import Size
 from .edits import CASES
-from .models import FULL_SIZE, NARROW_SDXL, SD15, SDXL, SSD_1B, Architecture
+from .models import FULL_SIZE, MINI, NARROW_SDXL, SD15, SDXL, SSD_1B, Architecture
 
 PAIR = "replace + self-injection"
 PUBLISHED = (PAIR, "refine", "reweight")
@@ -43,7 +43,8 @@ def counted_plans() -> Iterator[tuple[Architecture, int, list[tuple[str, Size]],
 def timed_plans(device: torch.device) -> Iterator[TimedPlan]:
     """On CUDA the full sizes; on a CPU what ends in time: full depth at two fifths of the width."""
     if device.type != "cuda":
-        yield TimedPlan(NARROW_SDXL, torch.float32, Size(256, 256), tuple(CASES), (PAIR, "refine"), 5, 5)
+        yield TimedPlan(NARROW_SDXL, torch.float32, Size(256, 256), tuple(CASES), (PAIR,), 5, 3)
+        yield TimedPlan(MINI, torch.float32, Size(128, 128), ONE_TARGET, (PAIR,), 10, 9)
         return
     for architecture in FULL_SIZE:
         for size in SIZES:

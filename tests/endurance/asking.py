@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 import time
 import urllib.error
@@ -16,6 +17,7 @@ from safetensors.torch import load
 from .random_graphs import SAVED, Graph
 
 RUN_SECONDS = 300
+LOOKS = 20  # at a server that is to come to rest, until it is asked anew
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,16 @@ class Asked(BrowserHost):
 
     def at_rest(self) -> dict:
         """What the server holds when it has dropped the results and models of earlier runs."""
-        self.bytes("/free", {"free_memory": True, "unload_models": True})
         before = None
-        while True:  # its worker does that soon, but nothing tells when
+        for look in itertools.count():
+            if look % LOOKS == 0:  # again: a worker that is just about to wait for work overlooks the request
+                self.bytes("/free", {"free_memory": True, "unload_models": True})
             time.sleep(0.2)
             state = self.json("/endurance/state")
             if state["asked_to_free"] == 0 and state["tensors"] == before:
-                return state
+                break
             before = None if state["asked_to_free"] else state["tensors"]
+        return state
 
 
 def _shown_name(entry: Mapping) -> str:
