@@ -56,7 +56,8 @@ def test_arguments_after_two_dashes_are_for_pytest(dev):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["demo", "--", "-k"], ["demo", "--soak"], ["bench"], ["demo", "--seeds", "many"]]
+    "arguments",
+    [[], ["demo", "--", "-k"], ["demo", "--soak"], ["train"], ["bench", "--only", "all"], ["demo", "--seeds", "many"]],
 )
 def test_a_command_line_without_sense_is_refused(dev, arguments, capsys):
     with pytest.raises(SystemExit) as error:
