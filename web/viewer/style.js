@@ -9,6 +9,8 @@ export const STYLE = `
   display: flex; flex-direction: column; gap: 6px; padding: 2px;
   color: var(--fg-color, #ddd); font: 12px/1.35 var(--font-inter, system-ui), sans-serif; user-select: none;
 }
+/* Front end 1.35.9 gives a row that grows to its own text widgets only. A row beyond those it lists grows too. */
+.lg-node-widgets[style$="min-content;"] > .lg-node-widget:last-child:has(.p2p-viewer) { grid-row: -2 / span 2; }
 .p2p-viewer [hidden] { display: none !important; }
 .p2p-viewer :focus-visible { outline: 2px solid var(--p2p-accent); outline-offset: 1px; }
 .p2p-viewer-note { margin: 0; padding: 2px 4px; color: var(--descrip-text, #999); }

@@ -68,7 +68,8 @@ def _is_of_the_pack(kind: type) -> bool:
 def _patched_models(objects: list) -> int:
     """Copies of models, as nodes hand them on, that carry something of the pack."""
     patchers = [thing for thing in objects if type(thing).__name__ == "ModelPatcher"]
-    return sum(any("p2p" in str(key) for key in patcher.attachments) for patcher in patchers)
+    # One that the worker is just making has no attachments yet.
+    return sum(any("p2p" in str(key) for key in [*getattr(patcher, "attachments", ())]) for patcher in patchers)
 
 
 def _add_route() -> None:
