@@ -51,7 +51,6 @@ class _ShapesOnly(Counting):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func is torch.ops.aten._to_copy.default and args[0].is_meta and kwargs.get("device") == torch.device("cpu"):
-            self.counts.reads += 1
             return _ones(args[0]).to(kwargs.get("dtype") or args[0].dtype)
         if func is torch.ops.aten.where.self and args[0].is_meta and not args[1].is_meta:
             args = (_ones(args[0]), *args[1:])  # a mask of maps, on latents
