@@ -147,8 +147,9 @@ def _refuse_another_run(record: AttentionRecord, latent: dict | None) -> None:
     """Where the record knows which latents it was made with, they must be these."""
     if latent is not None and record.latent and content_key(latent["samples"]) != record.latent:
         raise P2PError(
-            "The maps are of another run than the latent: the picture came from ComfyUI's cache. Change the seed, or "
-            "anything else of the sampler, and run again."
+            "The maps are of another run than the latent. Connect the sampler's output, not its denoised output; if "
+            "that is what is connected, the picture came from ComfyUI's cache: change the seed, or anything else of "
+            "the sampler, and run again."
         )
 
 

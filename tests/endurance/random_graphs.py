@@ -122,7 +122,8 @@ def _draw_store(drawing: Drawing, model: Link, edit: Edit, negative: Negative, p
     side = drawing.one(["positive", "both", "negative"] if negative.words and plan.cfg > 1 else ["positive"])
     if side == "negative":
         words, single = [], negative.words
-    whole_run = plan.stages == 1 and plan.denoise == 1
+    # A part of one or two steps, or of a part of the schedule, may hold none.
+    whole_run = plan.stages == 1 and plan.denoise == 1 and plan.steps > 2
     window = drawing.one([(0.0, drawing.number(0.2, 1)), (0.0, 1.0)] if whole_run else [(0.0, 1.0)])
     keeps, has_self = drawing.maybe(0.4), drawing.one([None, True, True, False])
     made = drawing.add(
