@@ -43,7 +43,7 @@ def counted_plans() -> Iterator[tuple[Architecture, int, list[tuple[str, Size]],
 def timed_plans(device: torch.device) -> Iterator[TimedPlan]:
     """On CUDA the full sizes; on a CPU what ends in time: full depth at two fifths of the width."""
     if device.type != "cuda":
-        yield TimedPlan(NARROW_SDXL, torch.float32, Size(256, 256), tuple(CASES), (PAIR,), 5, 3)
+        yield TimedPlan(NARROW_SDXL, torch.float32, Size(192, 192), tuple(CASES), (PAIR,), 5, 3)
         yield TimedPlan(MINI, torch.float32, Size(128, 128), ONE_TARGET, (PAIR,), 10, 9)
         return
     for architecture in FULL_SIZE:
