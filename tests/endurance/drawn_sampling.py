@@ -106,7 +106,7 @@ def _custom(drawing: Drawing, inputs: Inputs, plan: Plan) -> Link:
         "SamplerCustom", model=inputs.model, add_noise=True, noise_seed=plan.seed, cfg=plan.cfg,
         positive=inputs.positive, negative=inputs.negative, sampler=sampler[0],
         sigmas=_sigmas(drawing, inputs, plan, plan.steps), latent_image=inputs.latent,
-    )[0]  # fmt: skip
+    )[drawing.one([0, 1])]  # fmt: skip
 
 
 def _advanced(drawing: Drawing, inputs: Inputs, plan: Plan) -> Link:

@@ -86,16 +86,17 @@ def draw(number: int) -> Graph:
     positive, negative_link = _draw_conditions(drawing, applied, edit, encoder.clip, frame, watches)
     sampled = draw_sampling(drawing, Inputs(model, positive, negative_link, applied[3]), plan)
     drawing.add("SaveLatent", samples=sampled, filename_prefix=f"soak/{number}")
+    result = [sampled[0], 0]  # maps are of what a sampler returns, not of its denoised output
     saves = watching is not None and drawing.maybe(0.4)
     shows = watching is not None and not (saves and drawing.maybe(0.5))
     if shows or drawing.maybe(0.2):
         decoded = drawing.add("VAEDecode", samples=sampled, vae=vae)[0]
         drawing.add("PreviewImage", images=decoded)
     if shows:
-        _draw_maps(drawing, watching, decoded, sampled)
+        _draw_maps(drawing, watching, decoded, result)
     if saves:
         prefix = f"soak/attention {number}"
-        drawing.add("P2PSaveAttention", attention=watching.attention, latent=sampled, filename_prefix=prefix)
+        drawing.add("P2PSaveAttention", attention=watching.attention, latent=result, filename_prefix=prefix)
     later = (_looking(number, frame, rows, watching),) if saves else ()
     return Graph(number, (drawing.nodes, *later), _title(drawing, plan, frame, rows), frame.batch, rows)
 
@@ -122,9 +123,9 @@ def _draw_store(drawing: Drawing, model: Link, edit: Edit, negative: Negative, p
     side = drawing.one(["positive", "both", "negative"] if negative.words and plan.cfg > 1 else ["positive"])
     if side == "negative":
         words, single = [], negative.words
-    # A part of one or two steps, or of a part of the schedule, may hold none.
-    whole_run = plan.stages == 1 and plan.denoise == 1 and plan.steps > 2
+    whole_run = plan.stages == 1 and plan.denoise == 1
     window = drawing.one([(0.0, drawing.number(0.2, 1)), (0.0, 1.0)] if whole_run else [(0.0, 1.0)])
+    window = window if plan.steps > 2 else (0.0, 1.0)  # a part of one or two steps may hold none
     keeps, has_self = drawing.maybe(0.4), drawing.one([None, True, True, False])
     made = drawing.add(
         "P2PAttentionStore", model=model, words=", ".join(words), prompt=side,

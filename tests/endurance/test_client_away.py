@@ -9,6 +9,7 @@ from p2p.tests.endurance.faults_socket import BadClient, watching
 
 ROUNDS = count(20, 1)
 STEPS_UNHEARD = count(200, 12)
+LONG = 100
 FULL = 1000  # bytes that a client has got and not read, of a buffer of 4096 that holds its own bookkeeping too
 SEED, NEXT = 41, "reweight"
 
@@ -41,8 +42,10 @@ WAYS = (_closes, _is_cut_off, _stops_reading)
 @pytest.fixture(scope="module")
 def undisturbed(faulty):
     with watching(faulty.url, "staying") as client:
-        live = faulty.made(_live_graph(), "staying")
+        # Maps are paced by time: a short run on a fast machine has none.
+        faulty.made(with_inputs(_live_graph(), SAMPLER, steps=LONG), "staying")
         assert any(message["type"] == "prompt_to_prompt.maps" for message in _all_of_a_run(client))
+        live = faulty.made(_live_graph(), "staying")
     return live, faulty.made(KINDS[NEXT](SEED))
 
 

@@ -191,7 +191,7 @@ OBJECTS = [
     Wrong("too many pictures", "P2PAttentionMaps", {"image": torch.rand(3, 64, 64, 3)},
           ("of a batch of 1, but image has 3 pictures", "connect the whole decoded batch")),
     Wrong("the latent of another run", "P2PAttentionMaps", {"latent": _latent(1, 4, 8, 8)},
-          ("The maps are of another run than the latent", "not its denoised output", "change the seed")),
+          ("The maps are of another run than the latent", "change the seed")),
     Wrong("a step that was not kept", "P2PAttentionMaps", {"step": 4}, ("Step 4 was not kept", "set step to -1")),
     Wrong("refining without self maps", "P2PAttentionMaps", {"refine": 2}, ("self-attention", "Attention Store")),
 ]  # fmt: skip
