@@ -42,13 +42,11 @@ class Case:
         controller: makes it, given the CLIP and what is appended to every prompt.
         words: of an attention store, one per line; empty for none.
         targets: their number.
-        terms: attention terms of an edited row, as the goals tell them apart: 1, 2, or 3 with seeing maps.
     """
 
     controller: Callable
     words: str = ""
     targets: int = 1
-    terms: int = 1
 
 
 def _replaced(clip, more="", target=_ANIMALS[0], self_end=0.4, word_windows=""):
@@ -99,12 +97,12 @@ CASES: Mapping[str, Case] = {
     "replace": Case(lambda clip, more="": _replaced(clip, more, self_end=0.0)),
     "replace + self-injection": Case(_replaced),
     "reweight": Case(_reweighted),
-    "refine": Case(_refined, terms=2),
-    "word windows": Case(lambda clip, more="": _replaced(clip, more, word_windows="dog: 0.2-0.5"), terms=2),
-    "move": Case(_moved, terms=2),
-    "local blend": Case(_blended, terms=3),
-    "store of 5 words": Case(_replaced, words=FIVE_WORDS, terms=3),
-    "all together": Case(_all_together, words=FIVE_WORDS, terms=3),
+    "refine": Case(_refined),
+    "word windows": Case(lambda clip, more="": _replaced(clip, more, word_windows="dog: 0.2-0.5")),
+    "move": Case(_moved),
+    "local blend": Case(_blended),
+    "store of 5 words": Case(_replaced, words=FIVE_WORDS),
+    "all together": Case(_all_together, words=FIVE_WORDS),
     "replace + self-injection, 3 targets": Case(_several(3), targets=3),
     "replace + self-injection, 7 targets": Case(_several(7), targets=7),
 }
