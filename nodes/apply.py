@@ -6,10 +6,10 @@ from ._host.browser import own_id
 from ._host.conditioning import merged
 from ._host.fitting import refuse_lost_masks, refuse_other_encoder, refuse_other_latent
 from ._host.install import with_edits
-from ._host.latents import expanded
+from ._host.latents import expanded, recorded_start
 from ._host.versions import schema
 from .checks import checked
-from .types import ControllerType
+from .types import ControllerType, RecordType
 
 
 class P2PApply(io.ComfyNode):
@@ -37,6 +37,12 @@ class P2PApply(io.ComfyNode):
                     tooltip="Which prompt a ControlNet reads for the edited pictures: their own, or the source's, so "
                     "that its guidance is the same for source and targets.",
                 ),
+                RecordType.Input(
+                    "record",
+                    optional=True,
+                    tooltip="A record of the source: then only the edited pictures are sampled, in about half the "
+                    "time. Connect the latent that the recorded sampler made to latent.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with the edits, for the sampler."),
@@ -52,9 +58,13 @@ class P2PApply(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, model, controller, negative, latent, controlnet_prompt="target"):
-        patched, positive = with_edits(model), merged(controller, controlnet_prompt, own_id(cls))
-        rows = expanded(latent, controller.rows)
+    def execute(cls, model, controller, negative, latent, controlnet_prompt="target", record=None):
+        recorded = None if record is None else record.recorded()
+        patched, positive = with_edits(model), merged(controller, controlnet_prompt, own_id(cls), recorded)
+        if recorded is None:
+            rows = expanded(latent, controller.rows)
+        else:
+            rows = recorded_start(recorded, latent, controller.rows - 1)
         refuse_other_encoder(model, controller, negative)
         refuse_other_latent(model, latent["samples"])
         refuse_lost_masks(controller, latent["samples"])

@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 ControllerType = io.Custom("P2P_CONTROLLER")
 AttentionType = io.Custom("P2P_ATTENTION")
+RecordType = io.Custom("P2P_RECORD")
 
 
 def controller_output(tooltip: str) -> ControllerType.Output:

@@ -10,26 +10,35 @@ Tensors are (rows, tokens, channels) with the attention heads inside the channel
 Nothing here waits for the device: edits are made before, beside the values, and are the same for all layers.
 """
 
-from collections.abc import Callable
-
 import torch
 
+from .further_terms import Attend
 from .placement import Grid
-from .row_edits import RowEdits, SelfReads, Terms, taken
-
-Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+from .row_edits import RowEdits, SelfReads, Terms, with_sources
+from .source_maps import SourceMaps
 
 
 def edit_self_attention(
-    hidden: torch.Tensor, context: torch.Tensor, value: torch.Tensor, reads: SelfReads
+    hidden: torch.Tensor,
+    context: torch.Tensor,
+    value: torch.Tensor,
+    reads: SelfReads,
+    sources: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Self-attention inputs in which targets look at their source, see ``row_edits.self_reads``.
 
     Works before the projections (hidden states) and after them (q, k, v), all (rows, tokens, channels).
 
+    Args:
+        sources: (sources, tokens, channels), hidden states of sources that are not in the batch.
+
     Returns:
         (hidden, context, value); the same objects where no target is edited here, and one where two were one.
     """
+
+    def taken(tensor: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        return tensor if rows is None else with_sources(tensor, sources).index_select(0, rows)
+
     queries = taken(hidden, reads.q)
     keys = queries if context is hidden and reads.k is reads.q else taken(context, reads.k)
     return queries, keys, keys if value is context and reads.v is reads.k else taken(value, reads.v)
@@ -43,6 +52,7 @@ def edited_cross_attention(
     edits: RowEdits,
     grid: Grid,
     heads: int,
+    maps: SourceMaps | None = None,
 ) -> torch.Tensor:
     """Cross-attention of all rows with the edits of this step.
 
@@ -51,11 +61,12 @@ def edited_cross_attention(
 
     Args:
         attend: the host's kernel, ``attend(q, k, v)`` for any number of rows, whose result is new memory.
-        q: (rows, queries, channels), not edited.
-        k: (rows, tokens, channels), not edited.
+        q: (rows, queries, channels), not edited; then those of sources that are not in the batch.
+        k: (rows, tokens, channels), the same.
         values: ``edits.values(v)``.
         grid: (height, width) of the queries.
         heads: of the attention.
+        maps: of sources of which no queries were recorded.
 
     Returns:
         (rows, queries, channels).
@@ -64,5 +75,5 @@ def edited_cross_attention(
     output = attend(queries.first, keys.first, values.first)
     if edits.further is None:
         return output
-    results = attend(queries.further, keys.further, values.further)
-    return edits.further.add_to(output, results, q, k, grid, heads)
+    results = edits.further.results(attend, queries.further, keys.further, values.further, maps)
+    return edits.further.add_to(output, results, q, k, grid, heads, maps)

@@ -1,8 +1,8 @@
 """What edited rows add to their first attention term: their own map where others were inherited, and what is moved."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,12 @@ from einops import rearrange, reduce
 
 from .operators import MovedTokens, TokenOperators
 from .placement import Grid, Placement, centre_of, place, places_of
+from .source_maps import SourceMaps
 from .values import ValueOperator, repeated, value_operator
+
+Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+# Where the sources of the targets are: rows of the batch, recorded queries after them, or recorded maps of some words.
+Sources = Literal["rows", "queries", "maps"]
 
 
 class EditedRow(NamedTuple):
@@ -21,6 +26,13 @@ class EditedRow(NamedTuple):
     operator: TokenOperators
 
 
+class FirstTerm(NamedTuple):
+    """The term of a row that takes the place of its attention."""
+
+    operator: torch.Tensor
+    is_inherited: bool
+
+
 class _Term(NamedTuple):
     """One more attention call of one row: whose q and k, what it does to the row's values, where the result goes."""
 
@@ -28,6 +40,7 @@ class _Term(NamedTuple):
     reads: int
     operator: torch.Tensor
     moved: MovedTokens | None
+    is_of_maps: bool = False
 
 
 class _Word(NamedTuple):
@@ -53,15 +66,24 @@ class _Addition:
     words: tuple[tuple[_Word, ...], ...]
     _places: dict[Grid, torch.Tensor] = field(default_factory=dict)
 
-    def add_to(self, output: torch.Tensor, results: torch.Tensor, q, k, grid: Grid, heads: int) -> None:
+    def add_to(
+        self, output: torch.Tensor, results: torch.Tensor, q, k, grid: Grid, heads: int, maps: SourceMaps | None
+    ) -> None:
         own = results if self.terms is None else results.index_select(0, self.terms)
         if not self.placement.is_identity:
-            own = place(own, self._places_on(grid, q, k, heads))
+            own = place(own, self._places_on(grid, q, k, heads, maps))
         output.index_add_(0, self.rows, own)
 
-    def _places_on(self, grid: Grid, q: torch.Tensor, k: torch.Tensor, heads: int) -> torch.Tensor:
+    def _places_on(
+        self, grid: Grid, q: torch.Tensor, k: torch.Tensor, heads: int, maps: SourceMaps | None
+    ) -> torch.Tensor:
+        def word_map(row: int, columns: torch.Tensor) -> torch.Tensor:
+            if maps is not None and row >= maps.first_row:
+                return maps.word(row, columns)
+            return _word_map(q[row], k[row], columns, heads)
+
         if self.placement.scale != 1:
-            parts = [[_word_map(q[row], k[row], columns, heads) for row, columns in words] for words in self.words]
+            parts = [[word_map(row, columns) for row, columns in words] for words in self.words]
             maps = torch.stack([torch.stack(maps).sum(dim=0) for maps in parts])
             return places_of(grid, self.placement, centre_of(maps, grid))
         if grid not in self._places:
@@ -74,7 +96,7 @@ class FurtherTerms:
     """All attention terms but the rows' first.
 
     Attributes:
-        reads: (terms,), whose q and k each uses.
+        reads: (terms,), whose q and k each uses; those that read recorded maps are after these.
         values: of the terms, made of the values of the batch.
         additions: where the results go; no row twice in one, so that its sum has one order.
     """
@@ -82,46 +104,94 @@ class FurtherTerms:
     reads: torch.Tensor
     values: ValueOperator
     additions: tuple[_Addition, ...]
+    map_reads: torch.Tensor | None = None
+
+    def results(
+        self,
+        attend: Attend,
+        queries: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        maps: SourceMaps | None = None,
+    ) -> torch.Tensor:
+        """(terms, queries, channels): q and k of ``reads``, and ``values`` of all terms."""
+        if self.map_reads is None or maps is None:
+            return attend(queries, keys, values)
+        attended = len(self.reads)
+        of_maps = maps.attended(self.map_reads, values[attended:])
+        return torch.cat([attend(queries, keys, values[:attended]), of_maps]) if attended else of_maps
 
     def add_to(
-        self, output: torch.Tensor, results: torch.Tensor, q: torch.Tensor, k: torch.Tensor, grid: Grid, heads: int
+        self,
+        output: torch.Tensor,
+        results: torch.Tensor,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        grid: Grid,
+        heads: int,
+        maps: SourceMaps | None = None,
     ) -> torch.Tensor:
         """The first terms of all rows, (rows, queries, channels), plus these, (terms, queries, channels), in place.
 
         Args:
             q, k: of the rows, not edited; the centre of a word that is resized is that of its mean map.
             grid: (height, width) of the queries.
+            maps: of sources of which no queries were recorded.
         """
         for addition in self.additions:
-            addition.add_to(output, results, q, k, grid, heads)
+            addition.add_to(output, results, q, k, grid, heads, maps)
         return output
 
 
+def first_term(row: EditedRow, sources: Sources) -> FirstTerm:
+    """The term of an edited row that every layer computes with the row's or its source's q and k."""
+    operator = row.operator
+    if operator.inherit is None:
+        assert operator.own is not None
+        return FirstTerm(operator.own, False)
+    if sources != "maps":
+        return FirstTerm(operator.inherit, True)
+    own = operator.inherit.new_zeros(operator.inherit.shape[1]) if operator.own is None else operator.own
+    return FirstTerm(own, False)
+
+
 def further_terms(
-    edited: Sequence[EditedRow], tokens: int, device: torch.device, dtype: torch.dtype
+    edited: Sequence[EditedRow],
+    tokens: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    sources: Sources = "rows",
 ) -> FurtherTerms | None:
     """The terms of these rows beside values of so many tokens; None for none.
 
     Raises:
         P2PError: the tokens are no multiple of a prompt's.
     """
-    terms = [term for row in edited for term in _terms_of_row(row)]
-    rows, operators = [term.row.number for term in terms], [term.operator for term in terms]
-    values = value_operator(rows, operators, tokens, device, dtype)
+    terms = [term for row in edited for term in _terms_of_row(row, sources)]
+    terms = sorted(terms, key=lambda term: term.is_of_maps)
+    numbers, operators = [term.row.number for term in terms], [term.operator for term in terms]
+    values = value_operator(numbers, operators, tokens, device, dtype)
     if values is None:
         return None
-    reads = torch.tensor([term.reads for term in terms], device=device)
-    return FurtherTerms(reads, values, _additions(terms, tokens, device, dtype))
+    reads, map_reads = ([term.reads for term in terms if term.is_of_maps == of_maps] for of_maps in (False, True))
+    return FurtherTerms(
+        torch.tensor(reads, device=device, dtype=torch.long),
+        values,
+        _additions(terms, tokens, device, dtype),
+        torch.tensor(map_reads, device=device) if map_reads else None,
+    )
 
 
-def _terms_of_row(row: EditedRow) -> list[_Term]:
+def _terms_of_row(row: EditedRow, sources: Sources) -> list[_Term]:
     operator = row.operator
     terms = []
-    if operator.inherit is not None and operator.own is not None:
+    if operator.inherit is not None and sources == "maps":
+        terms.append(_Term(row, row.source, operator.inherit, None, is_of_maps=True))
+    elif operator.inherit is not None and operator.own is not None:
         terms.append(_Term(row, row.number, operator.own, None))
     for moved in operator.moved:
         if moved.inherit is not None:
-            terms.append(_Term(row, row.source, moved.inherit, moved))
+            terms.append(_Term(row, row.source, moved.inherit, moved, is_of_maps=sources == "maps"))
         if moved.own is not None:
             terms.append(_Term(row, row.number, moved.own, moved))
     return terms

@@ -89,14 +89,18 @@ def user_mask(blend: LocalBlend, groups: int, device: torch.device, size: tuple[
     return drawn[torch.arange(groups, device=device) % len(drawn)] > 0.5
 
 
-def blended(latents: torch.Tensor, masks: torch.Tensor, rows: int) -> torch.Tensor:
+def blended(latents: torch.Tensor, masks: torch.Tensor, rows: int, sources: torch.Tensor | None = None) -> torch.Tensor:
     """The latents with every target equal to its source outside its mask.
 
     Args:
-        latents: (groups·rows, channels, height, width), each group ``[source, targets …]``.
-        masks: (groups, rows − 1, 1, height, width) bool.
+        latents: (groups·rows, channels, height, width), each group ``[source, targets …]``; ``[targets …]`` where the
+            sources are given.
+        masks: (groups, targets, 1, height, width) bool.
+        sources: (groups, channels, height, width), of targets whose sources were recorded.
     """
     groups = rearrange(latents, "(g r) c h w -> g r c h w", r=rows)
+    if sources is not None:
+        return rearrange(torch.where(masks, groups, sources[:, None]), "g r c h w -> (g r) c h w")
     # torch.where, not source + mask·(target − source), which rounds where the mask is 1.
     targets = torch.where(masks, groups[:, 1:], groups[:, :1])
     return rearrange(torch.cat([groups[:, :1], targets], dim=1), "g r c h w -> (g r) c h w")

@@ -69,6 +69,11 @@ class TokenOperators:
         """Whether cross-attention needs more than one call: the source's map and the target's own, or moves."""
         return bool(self.moved) or (self.inherit is not None and self.own is not None)
 
+    @property
+    def reads_source(self) -> bool:
+        """Whether cross-attention looks at the source's map."""
+        return self.inherit is not None or any(moved.inherit is not None for moved in self.moved)
+
 
 @dataclass(frozen=True)
 class _State:

@@ -1,6 +1,8 @@
 """The edits of one step for all rows of a batch, as tensors beside the values: made once, used by every layer.
 
-A batch holds one chunk of rows per condition, a chunk groups ``[source, target 1 … target n]``.
+A batch holds one chunk of rows per condition, a chunk groups ``[source, target 1 … target n]``. Where the sources were
+recorded in an earlier run, groups are ``[target 1 … target n]`` and the sources' rows stand after those of the batch,
+in the order of the groups: tensors that are read are then (rows + sources, tokens, channels), see ``with_sources``.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -10,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from .edit import Grids
-from .further_terms import EditedRow, FurtherTerms, further_terms
+from .further_terms import EditedRow, FurtherTerms, Sources, first_term, further_terms
 from .operators import TokenOperators
 from .values import ValueOperator, value_operator
 
@@ -29,12 +31,14 @@ class RowEdits:
     """What the rows of a batch read in cross-attention.
 
     Attributes:
+        rows: of the batch.
         reads: (rows,), whose q and k the first term of each row uses; None where all use their own.
         first: the values of the first terms that are not the row's own; None where all are.
         further: all terms but the rows' first; None where no row has one.
         all_reads: ``reads`` and those of the further terms in one.
     """
 
+    rows: int
     reads: torch.Tensor | None
     first: ValueOperator | None
     further: FurtherTerms | None
@@ -42,7 +46,7 @@ class RowEdits:
 
     def look(self, tensor: torch.Tensor) -> torch.Tensor:
         """q or k of the first terms, or what they are projected from: (rows, tokens, channels)."""
-        return taken(tensor, self.reads)
+        return self._own(tensor) if self.reads is None else tensor.index_select(0, self.reads)
 
     def mix(self, values: torch.Tensor) -> torch.Tensor:
         """Values of the first terms, or what they are projected from: (rows, tokens, channels)."""
@@ -53,13 +57,16 @@ class RowEdits:
         if self.further is None:
             return Terms(self.look(tensor), tensor[:0])
         if self.all_reads is None:
-            return Terms(tensor, tensor.index_select(0, self.further.reads))
+            return Terms(self._own(tensor), tensor.index_select(0, self.further.reads))
         together = tensor.index_select(0, self.all_reads)
-        return Terms(together[: len(tensor)], together[len(tensor) :])
+        return Terms(together[: self.rows], together[self.rows :])
 
     def values(self, values: torch.Tensor) -> Terms:
         """Values of all terms."""
         return Terms(self.mix(values), values[:0] if self.further is None else self.further.values(values))
+
+    def _own(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if len(tensor) == self.rows else tensor[: self.rows]
 
 
 class SelfReads(NamedTuple):
@@ -71,7 +78,12 @@ class SelfReads(NamedTuple):
 
 
 def row_edits(
-    chunks: Sequence[Operators | None], rows: int, tokens: int, device: torch.device, dtype: torch.dtype
+    chunks: Sequence[Operators | None],
+    rows: int,
+    tokens: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    sources: Sources = "rows",
 ) -> RowEdits:
     """The cross-attention edits of a batch.
 
@@ -79,18 +91,19 @@ def row_edits(
         chunks: the operators of every chunk; None for one that is not edited.
         rows: of the batch.
         tokens: of its values.
+        sources: where the sources are; of recorded maps there are no queries, so that they make terms of their own.
 
     Raises:
         P2PError: the tokens are no multiple of a prompt's.
     """
-    edited = [row for row in _edited_rows(chunks, rows) if row.operator.edits_cross_attention]
-    inheriting = {row.number: row.source for row in edited if row.operator.inherit is not None}
-    operators = {
-        row.number: row.operator.own if row.operator.inherit is None else row.operator.inherit for row in edited
-    }
-    changed = {row: operator for row, operator in operators.items() if operator is not None}
-    reads, further = _reads(inheriting, rows, device), further_terms(edited, tokens, device, dtype)
+    edited = [row for row in _edited_rows(chunks, rows, sources) if row.operator.edits_cross_attention]
+    firsts = [first_term(row, sources) for row in edited]
+    inheriting = {row.number: row.source for row, first in zip(edited, firsts, strict=True) if first.is_inherited}
+    changed = {row.number: first.operator for row, first in zip(edited, firsts, strict=True)}
+    reads = _reads(inheriting, rows, device)
+    further = further_terms(edited, tokens, device, dtype, sources)
     return RowEdits(
+        rows,
         reads,
         value_operator([*changed], [*changed.values()], tokens, device, dtype),
         further,
@@ -99,7 +112,11 @@ def row_edits(
 
 
 def self_reads(
-    chunks: Sequence[Operators | None], rows: int, grids: Collection[Grids], device: torch.device
+    chunks: Sequence[Operators | None],
+    rows: int,
+    grids: Collection[Grids],
+    device: torch.device,
+    sources: Sources = "rows",
 ) -> SelfReads:
     """The self-attention edits of a batch at a layer.
 
@@ -108,10 +125,11 @@ def self_reads(
 
     Args:
         grids: which sets of grids the layer belongs to.
+        sources: where the sources are.
     """
     injected: dict[int, int] = {}
     mutual: dict[int, int] = {}
-    for row in _edited_rows(chunks, rows):
+    for row in _edited_rows(chunks, rows, sources):
         edit = row.operator.self_attention
         if edit is not None and edit.grids in grids:
             (injected if edit.mode == "inject" else mutual)[row.number] = row.source
@@ -120,19 +138,23 @@ def self_reads(
     return SelfReads(q, k, v)
 
 
-def taken(tensor: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
-    """The rows that each row reads; the same object where each reads itself."""
-    return tensor if reads is None else tensor.index_select(0, reads)
+def with_sources(tensor: torch.Tensor, sources: torch.Tensor | None) -> torch.Tensor:
+    """(rows + sources, tokens, channels); None where the sources are rows of the batch."""
+    return tensor if sources is None else torch.cat([tensor, sources])
 
 
-def _edited_rows(chunks: Sequence[Operators | None], rows: int) -> Iterator[EditedRow]:
-    in_chunk = rows // len(chunks)
-    for number in range(rows):
-        operators = chunks[number // in_chunk] or ()
-        place = number % in_chunk % (1 + len(operators))
-        operator = operators[place - 1] if place else None
-        if operator is not None:
-            yield EditedRow(number, number - place, operator)
+def _edited_rows(chunks: Sequence[Operators | None], rows: int, sources: Sources) -> Iterator[EditedRow]:
+    in_chunk, group = rows // len(chunks), rows  # the next source that is not in the batch
+    for chunk, operators in enumerate(chunks):
+        if operators is None:
+            continue
+        size = len(operators) + (sources == "rows")
+        for start in range(chunk * in_chunk, (chunk + 1) * in_chunk, size):
+            source, first = (start, start + 1) if sources == "rows" else (group, start)
+            for target, operator in enumerate(operators):
+                if operator is not None:
+                    yield EditedRow(first + target, source, operator)
+            group += 1
 
 
 def _reads(sources: dict[int, int], rows: int, device: torch.device) -> torch.Tensor | None:

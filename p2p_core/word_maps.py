@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from .attention import Attend, edited_cross_attention
+from .attention import edited_cross_attention
+from .further_terms import Attend
 from .placement import Grid
 from .row_edits import RowEdits, Terms
+from .source_maps import SourceMaps
 
 Positions = tuple[int, ...]
 _ALIGNMENT = 8  # channels; kernels want values of aligned width
@@ -37,20 +39,31 @@ def indicator(words_of_row: Sequence[Sequence[Positions]], tokens_of_row: Sequen
     return torch.stack(rows)
 
 
-def word_maps(q: torch.Tensor, k: torch.Tensor, values: Terms, edits: RowEdits, heads: int, grid: Grid) -> torch.Tensor:
+def word_maps(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    values: Terms,
+    edits: RowEdits,
+    heads: int,
+    grid: Grid,
+    maps: SourceMaps | None = None,
+) -> torch.Tensor:
     """The maps of the words after the edits of this step, mean over the heads.
 
     Args:
-        q: (rows, queries, channels), after the projections, not edited.
-        k: (rows, tokens, channels).
+        q: (rows, queries, channels), after the projections, not edited; then those of sources that are not in the
+            batch.
+        k: (rows, tokens, channels), the same.
         values: ``edits.values`` of W, one (tokens, words) per row, in the dtype of q; see ``indicator``.
         edits: of these rows.
         grid: (height, width) of the queries.
+        maps: of sources of which no queries were recorded.
 
     Returns:
         (rows, queries, words).
     """
-    return edited_cross_attention(mean_over_heads(heads), q, k, values, edits, grid, heads)
+    shared = None if maps is None else maps.mean()
+    return edited_cross_attention(mean_over_heads(heads), q, k, values, edits, grid, heads, shared)
 
 
 def mean_over_heads(heads: int) -> Attend:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...p2p_core.attention import edit_self_attention
+from ...p2p_core.row_edits import with_sources
 from .grids import grid_of, sets_of_grids
 from .run import Run
 from .versions import outside_compiled_graph
@@ -20,8 +21,9 @@ def self_attention_patch(run: Run, layers: Mapping[tuple, Any], is_last: bool):
     def patch(hidden, context, value, options):
         if context.shape[0] != hidden.shape[0]:
             return hidden, context, value
-        reads = run.self_reads(hidden, sets_of_grids(run.coarse_factor, options), options)
-        edited = edit_self_attention(hidden, context, value, reads)
+        run.capture("self", hidden, options)
+        reads, sources = run.self_reads(hidden, sets_of_grids(run.coarse_factor, options), options)
+        edited = edit_self_attention(hidden, context, value, reads, sources)
         run.see_self(edited[0], edited[1], layers.get((*options["block"], options["block_index"])), options)
         if is_last and edited[0] is edited[1] is edited[2]:
             # As where there are no patches: the host would hold the context through the feed-forward part of the block.
@@ -31,14 +33,24 @@ def self_attention_patch(run: Run, layers: Mapping[tuple, Any], is_last: bool):
     return outside_compiled_graph(patch)
 
 
+def recording_patch(run: Run):
+    """``attn2_patch``, the first one: records what cross-attention looks with."""
+
+    def patch(hidden, context, value, options):
+        run.capture("cross", hidden, options)
+        return hidden, context, value
+
+    return outside_compiled_graph(patch)
+
+
 def cross_attention_patch(run: Run):
     """``attn2_patch``: the first term of every edit, before the projections."""
 
     def patch(hidden, context, value, options):
-        edits = run.row_edits(value, options)
+        edits, sources = run.cross_edits(value, options)
         if edits is None:
             return hidden, context, value
-        return (edits.look(hidden), *run.edited_texts(context, value, edits))
+        return (edits.look(with_sources(hidden, sources.hidden)), *run.edited_texts(context, value, edits, sources))
 
     return outside_compiled_graph(patch)
 
@@ -54,28 +66,42 @@ def unchanged_rows_check(run: Run):
     return outside_compiled_graph(patch)
 
 
-def cross_attention_replacement(run: Run, previous, host_attention):
-    """A replaced ``attn2`` for edits of several terms and for seeing maps.
+def cross_attention_replacement(run: Run, layer, previous, host_attention):
+    """A replaced ``attn2`` for edits of several terms, for seeing maps and for recording those of words.
 
     What was there before (IP-Adapter, say) computes the first term of every row.
 
     Args:
+        layer: the host's cross-attention, whose projections recorded sources go through.
         previous: the replacement it takes the place of, or None.
         host_attention: the host's kernel, ``f(q, k, v, options)``.
     """
     attend = previous if previous is not None else host_attention
 
+    def project(hidden, text):
+        return layer.to_q(hidden), layer.to_k(text)
+
     def replacement(q, k, v, options):
-        edits = run.row_edits(v, options)
-        run.see(q, k, options)
+        edits, sources = run.cross_edits(v, options)
+        run.see(q, k, options, project)
+        run.capture_maps(q, k, options)
         if edits is None:
             return attend(q, k, v, options)
+        if sources.hidden is not None:
+            more_q, more_k = project(sources.hidden, sources.text)
+            q, k = with_sources(q, more_q), with_sources(k, more_k)
         queries, keys, values = edits.looks(q), edits.looks(k), edits.values(v)
         first = attend(queries.first, keys.first, values.first, options)
-        if edits.further is None:
+        further = edits.further
+        if further is None:
             return first
-        results = host_attention(queries.further, keys.further, values.further, options)
+
+        def also_attend(q, k, v):
+            return host_attention(q, k, v, options)
+
+        results = further.results(also_attend, queries.further, keys.further, values.further, sources.maps)
         own = first if previous is None else first.clone()  # who knows what else another node does with its result
-        return edits.further.add_to(own, results, q, k, grid_of(options, q.shape[1]), options["n_heads"])
+        grid = grid_of(options, q.shape[1])
+        return further.add_to(own, results, q, k, grid, options["n_heads"], sources.maps)
 
     return outside_compiled_graph(replacement)

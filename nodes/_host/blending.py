@@ -7,7 +7,7 @@ mask of the step before, and what the model returns is tied with this step's.
 
 import functools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -22,6 +22,7 @@ from .conditioning import Group
 from .run import plan_of
 from .seeing import Watch
 
+SourcesAt = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor | None]
 _SCALES_ITS_LATENTS = "unipc"  # the sampler hands the model a scaled copy, so that its own latents cannot be tied
 
 
@@ -52,6 +53,7 @@ class Blending:
     def __init__(self, groups: Sequence[Group], progress: Sequence[float], latent: Grid) -> None:
         self._progress, self._latent = progress, latent
         self._rows = groups[0].rows
+        self._has_sources = groups[0].recorded is None  # among its rows
         self._blends = [
             next((edit.blend for edit in edits if edit.blend is not None), None)
             for edits in zip(*(group.controller.edits for group in groups), strict=True)
@@ -83,33 +85,32 @@ class Blending:
             columns[2 * place : 2 * place + 2] = (blend.target, blend.keep_target) if blend else ((), ())
             targets.append(tuple(columns))
         sums = MapSums()
-        self._seen.append(_Seen(chosen, sums, self._rows))
+        self._seen.append(_Seen(chosen, sums, 1 + len(chosen)))
         edits = group.controller.edits
         # Where a word is does not depend on how strongly it is read.
         unscaled = with_changes(group.controller, edits=tuple(with_changes(edit, scales=()) for edit in edits))
         return Watch(
             words_of_row=(tuple(source), *targets),
             tokens_of_row=(group.controller.source.token_count, *(edit.target.token_count for edit in edits)),
-            plan=plan_of(Group(unscaled), self._progress, [False] * len(edits)),
+            plan=plan_of(with_changes(group, controller=unscaled), self._progress, [False] * len(edits)),
             latent=self._latent,
             grids=grids,
             steps=(True,) * len(self._progress),
             sums=sums,
         )
 
-    def tied(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents of a sampler, tied with the masks of the step before."""
-        return latents if self._masks is None else blended(latents, self._masks.to(latents.device), self._rows)
+    @property
+    def has_masks(self) -> bool:
+        return self._masks is not None
 
-    def tie(self, latents: torch.Tensor) -> None:
-        """The same in place."""
-        if self._masks is not None:
-            latents.copy_(self.tied(latents))
+    def tied(self, latents: torch.Tensor, sources: torch.Tensor | None) -> torch.Tensor:
+        """Latents of a sampler, tied with the masks of the step before; ``sources`` where they are not among them."""
+        return latents if self._masks is None else blended(latents, self._masks.to(latents.device), self._rows, sources)
 
-    def blend(self, denoised: torch.Tensor, step: int) -> torch.Tensor:
+    def blend(self, denoised: torch.Tensor, step: int, sources: torch.Tensor | None = None) -> torch.Tensor:
         """What the model returned, tied with the masks of this step's maps."""
         self._masks = self._masks_at(step, denoised)
-        return denoised if self._masks is None else blended(denoised, self._masks, self._rows)
+        return denoised if self._masks is None else blended(denoised, self._masks, self._rows, sources)
 
     def _masks_at(self, step: int, latents: torch.Tensor) -> torch.Tensor | None:
         """(groups, targets, 1, height, width) bool; None where nothing is blended at this step."""
@@ -145,7 +146,7 @@ class Blending:
             mask
             for of_group in of_targets
             for mask in (
-                None,
+                *((None,) if self._has_sources else ()),
                 *(None if blend is None else own.clone() for blend, own in zip(self._blends, of_group, strict=True)),
             )
         )
@@ -173,11 +174,14 @@ class Blending:
 
 
 @contextmanager
-def tied_latents(sampler, blending: Blending) -> Iterator[None]:
+def tied_latents(sampler, blending: Blending, sources: SourcesAt) -> Iterator[None]:
     """While inside, the sampler ties its own latents before every model call, and what it returns.
 
     Not those the guider gets: with a noise mask they are a mixture made for the call. The last tie is the published
     code's blend after its last step, and keeps what a sampler that cannot be tied on the way left over.
+
+    Args:
+        sources: the recorded latents of sources at a noise level, or (None) the sampler's result, to tie with.
     """
     function = getattr(sampler, "sampler_function", None)
     if function is None:
@@ -187,7 +191,12 @@ def tied_latents(sampler, blending: Blending) -> Iterator[None]:
 
     @functools.wraps(function)
     def tying(model, *args, **kwargs):
-        return blending.tied(function(_TyingModel(model, blending.tie) if can_be_tied else model, *args, **kwargs))
+        result = function(_TyingModel(model, tie) if can_be_tied else model, *args, **kwargs)
+        return blending.tied(result, sources(result, None)) if blending.has_masks else result
+
+    def tie(latents, sigma):
+        if blending.has_masks:
+            latents.copy_(blending.tied(latents, sources(latents, sigma)))
 
     sampler.sampler_function = tying
     try:
@@ -202,9 +211,9 @@ class _TyingModel:
     def __init__(self, model, tie) -> None:
         self._model, self._tie = model, tie
 
-    def __call__(self, x, *args, **kwargs):
-        self._tie(x)
-        return self._model(x, *args, **kwargs)
+    def __call__(self, x, sigma, *args, **kwargs):
+        self._tie(x, sigma)
+        return self._model(x, sigma, *args, **kwargs)
 
     def __getattr__(self, name):
         return getattr(self._model, name)

@@ -9,7 +9,9 @@ import torch
 
 from ...p2p_core.edit import Controller
 from ...p2p_core.errors import P2PError
-from .text import PROMPT_KEY
+from ...p2p_core.source_record import SourceRecord
+from .replaying import RecordedSource
+from .text import PROMPT_KEY, refuse_other_prompts
 
 GROUP_KEY = "p2p_group"  # in a conditioning entry's dictionary: the Group whose rows it holds
 
@@ -32,14 +34,16 @@ class Group:
 
     Attributes:
         node: the id of the P2P Apply that made it, to show there what is edited; None where nobody can see it.
+        recorded: the source where it was recorded before; the rows are ``[target 1 … target n]`` then.
     """
 
     controller: Controller
     node: str | None = None
+    recorded: RecordedSource | None = None
 
     @property
     def rows(self) -> int:
-        return 1 + len(self.controller.edits)
+        return len(self.controller.edits) + (self.recorded is None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,31 +93,49 @@ def combined_entries(
 
 
 def merged(
-    conditioning: EditedConditioning, controlnet_prompt: ControlNetPrompt = "target", node: str | None = None
+    conditioning: EditedConditioning,
+    controlnet_prompt: ControlNetPrompt = "target",
+    node: str | None = None,
+    record: SourceRecord | None = None,
 ) -> list:
     """CONDITIONING with one row per prompt, everything else set on the source or a target kept.
 
     Args:
         controlnet_prompt: "target" lets a ControlNet read the prompt of each row, "source" the source's for all rows.
         node: see ``Group``.
+        record: of the source, which then has no row.
+
+    Raises:
+        P2PError: the parts cannot be sampled together, or the record is of another prompt.
     """
-    return [*(_merged_entry(entry, controlnet_prompt, node) for entry in conditioning.entries), *conditioning.unedited]
+    if record is not None:
+        refuse_other_prompts(record, [entry.source for entry in conditioning.entries])
+    entries = [
+        _merged_entry(entry, controlnet_prompt, node, None if record is None else (record, number))
+        for number, entry in enumerate(conditioning.entries)
+    ]
+    return [*entries, *conditioning.unedited]
 
 
-def _merged_entry(entry: EntryEdits, controlnet_prompt: ControlNetPrompt, node: str | None) -> list:
+def _merged_entry(
+    entry: EntryEdits, controlnet_prompt: ControlNetPrompt, node: str | None, recorded: tuple[SourceRecord, int] | None
+) -> list:
     parts = [entry.source, *entry.targets]
     _refuse_different_encoders(parts)
     extras: dict = {}
     for part in parts:
         _add_extras(extras, part[1])
+    first = 0 if recorded is None else 1  # of the parts that have rows
     pooled = [part[1].get("pooled_output") for part in parts]
     if any(torch.is_tensor(vector) for vector in pooled):
         _refuse_different_pooled(pooled)
-        extras["pooled_output"] = torch.cat(pooled)
-    extras[GROUP_KEY] = Group(entry.controller, node)
-    text = torch.cat(_of_one_length([part[0] for part in parts]))
+        extras["pooled_output"] = torch.cat(pooled[first:])
+    texts = torch.cat(_of_one_length([part[0] for part in parts]))
+    source = None if recorded is None else RecordedSource(*recorded, texts[:1])
+    extras[GROUP_KEY] = Group(entry.controller, node, source)
+    text = texts[first:]
     if controlnet_prompt == "source":
-        extras["cross_attn_controlnet"] = text[:1].expand_as(text)
+        extras["cross_attn_controlnet"] = texts[:1].expand_as(text)
     return [text, extras]
 
 

@@ -12,7 +12,9 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ...p2p_core.attention_store import AttentionStore
 from ...p2p_core.errors import P2PError
+from ...p2p_core.source_record import RecordHandle, SourceRecord
 from .blending import Blending, is_blended
+from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
 from .grids import coarse_factor
 from .live import Live, telling, telling_steps
@@ -21,19 +23,24 @@ from .marking import EntryKey, marking_chunks
 from .pacing import Pace
 from .patches import has_cross_attention, install_patches
 from .progress import progress_of
-from .run import Mark, Run, plans_of
+from .record_facts import run_facts, start_of
+from .recording import abandoning, finish_captures, new_captures, replayed_record, source_entries
+from .run import Mark, Run, plans_of, sourceless
 from .stepping import (
     blending_results,
+    capturing_latents,
+    capturing_results,
     counting_steps,
     following_steps,
+    recorded_noise,
     tying_latents,
     tying_noise,
 )
 from .storing import Recording
 
 WRAPPER_KEY = "prompt_to_prompt"
-# Attachments of the model: True, the stores, and of those that are shown while they fill the nodes that show them.
-_EDITS, _STORES, _LIVE = "p2p_edits", "p2p_stores", "p2p_live"
+# Attachments of the model: True, the stores, of those that are shown while they fill the nodes that show them, records.
+_EDITS, _STORES, _LIVE, _RECORDS = "p2p_edits", "p2p_stores", "p2p_live", "p2p_records"
 _UNEDITED = ("negative", "empty_negative_prompt")  # lists of guiders; a zeroed-out positive in them is no edit
 
 
@@ -45,6 +52,17 @@ def with_edits(model):
     """
     patched = _wrapped(model)
     patched.set_attachments(_EDITS, True)
+    return patched
+
+
+def with_record(model, handle: RecordHandle):
+    """A clone of the model whose runs fill the record, as well as those it had.
+
+    Raises:
+        P2PError: the model has no cross-attention on text.
+    """
+    patched = _wrapped(model)
+    patched.set_attachments(_RECORDS, (*(model.get_attachment(_RECORDS) or ()), handle))
     return patched
 
 
@@ -89,20 +107,34 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     groups = {key: entry[GROUP_KEY] for key, entry in entries.items() if GROUP_KEY in entry and key[0] not in _UNEDITED}
     rows = _rows_per_group([*groups.values()], noise, bool(patcher.get_attachment(_EDITS)))
     _refuse_cut_groups(guider.model_options, noise, rows)
+    start = start_of(noise, latent_image, sampler, sigmas, *args, **kwargs)
+    handles = patcher.get_attachment(_RECORDS) or ()
+    is_recorded = bool(handles) or any(group.recorded is not None for group in groups.values())
+    facts = run_facts(guider, start, entries, rows) if is_recorded else {}
+    record = replayed_record([*groups.values()], facts)
     plans = plans_of([*groups.values()], progress)
     blending = Blending([*groups.values()], progress, latent) if is_blended(groups.values()) else None
+    without = {} if record is None else plans_of([sourceless(group) for group in groups.values()], progress)
+    without = dict(zip(groups, without.values(), strict=False))
     plan_of_entry = {key: plans[group] for key, group in groups.items()}
-    recordings = [Recording(store, entries, plan_of_entry, progress, latent) for store in stores]
-    all_marks = ((key, _mark(key, entry, groups.get(key), blending, recordings)) for key, entry in entries.items())
-    marks = {key: mark for key, mark in all_marks if mark.group or mark.watches}
-    run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model))
+    recordings = [Recording(store, entries, plan_of_entry, without, progress, latent) for store in stores]
+    captures = new_captures(handles, entries, rows, progress)
+    numbers = {key: number for number, key in enumerate(source_entries(entries))}
+    marks = {
+        key: mark
+        for key, entry in entries.items()
+        if not (mark := _mark(key, entry, groups.get(key), blending, recordings, captures, numbers)).is_empty
+    }
+    of_group = {group: without[key] for key, group in groups.items() if key in without}
+    run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model), of_group)
     live = Live([*groups.values()], _live_maps(patcher, stores, recordings))
-    _install(guider, run, marks, sampler, sigmas, blending, live)
-    with telling(live, progress, end):
+    _install(guider, run, marks, sampler, sigmas, blending, live, record, captures)
+    with telling(live, progress, end), abandoning(captures):
         result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
         masks = blending.masks_of_rows() if blending is not None and recordings else ()
         for recording in recordings:
             recording.finish(result, masks)
+        finish_captures(captures, facts, entries, start, result)
     if blending is not None:
         blending.refuse_lost_edits()
     return result
@@ -120,7 +152,15 @@ def _live_maps(patcher, stores: Sequence[AttentionStore], recordings: Sequence[R
 
 
 def _install(
-    guider, run: Run, marks: Mapping, sampler, sigmas: torch.Tensor, blending: Blending | None, live: Live
+    guider,
+    run: Run,
+    marks: Mapping,
+    sampler,
+    sigmas: torch.Tensor,
+    blending: Blending | None,
+    live: Live,
+    record: SourceRecord | None,
+    captures: Sequence[Capture],
 ) -> None:
     """Puts wrappers (the earlier ones outside) and patches in the guider's copy of the options."""
     options = guider.model_options
@@ -128,10 +168,14 @@ def _install(
     wrappers = [(WrappersMP.CALC_COND_BATCH, marking_chunks(run, guider, marks)), (sample, counting_steps(run))]
     wrappers.append((predict, following_steps(run, sampler, sigmas)))
     wrappers.append((predict, telling_steps(run, live, len(sigmas) - 1)))
-    if run.rows > 1:
+    if record is not None:
+        wrappers.append((sample, recorded_noise(run, record)))
+    elif run.rows > 1:
         wrappers.append((sample, tying_noise(run)))
+    if captures:
+        wrappers += [(sample, capturing_latents(captures)), (predict, capturing_results(run, captures))]
     if blending is not None:
-        wrappers += [(sample, tying_latents(blending)), (predict, blending_results(run, blending))]
+        wrappers += [(sample, tying_latents(run, blending, record)), (predict, blending_results(run, blending, record))]
     for kind, wrapper in wrappers:
         add_wrapper_with_key(kind, WRAPPER_KEY, wrapper, options, is_model_options=True)
     network = guider.model_patcher.model.diffusion_model
@@ -139,11 +183,18 @@ def _install(
 
 
 def _mark(
-    key: EntryKey, entry: dict, group: Group | None, blending: Blending | None, recordings: Sequence[Recording]
+    key: EntryKey,
+    entry: dict,
+    group: Group | None,
+    blending: Blending | None,
+    recordings: Sequence[Recording],
+    captures: Sequence[Capture],
+    numbers: Mapping[EntryKey, int],
 ) -> Mark:
     blended = blending.watches(group, entry) if group is not None and blending is not None else ()
-    recorded = [watch for recording in recordings for watch in recording.watches(key)]
-    return Mark(group, (*blended, *recorded))
+    seen = [watch for recording in recordings for watch in recording.watches(key)]
+    number = group.recorded.entry if group is not None and group.recorded is not None else numbers.get(key, 0)
+    return Mark(group, (*blended, *seen), tuple(captures) if key in numbers else (), number)
 
 
 def _refuse_cut_groups(options: dict, noise: torch.Tensor, rows: int) -> None:

@@ -3,8 +3,29 @@
 import torch
 
 from ...p2p_core.errors import P2PError
+from ...p2p_core.prompt import content_key
+from ...p2p_core.source_record import SourceRecord
 
 _PER_ROW = ("noise_mask",)
+
+
+def recorded_start(record: SourceRecord, latent: dict, rows: int) -> dict:
+    """What the recorded run started from, with so many rows for every picture.
+
+    Args:
+        latent: what the recorded sampler made.
+
+    Raises:
+        P2PError: the latent is not that of the record.
+    """
+    if content_key(latent["samples"]) != content_key(record.exact["result"]):
+        raise P2PError(
+            "The record is not of the run that made this latent: with a record, connect the latent of the recorded "
+            "sampler (its output, not its denoised output) to P2P Apply."
+        )
+    mask = record.exact.get("mask")
+    started = {"samples": record.exact["start"].repeat_interleave(rows, 0)}
+    return started if mask is None else {**started, "noise_mask": mask.repeat_interleave(rows, 0)}
 
 
 def expanded(latent: dict, rows: int) -> dict:

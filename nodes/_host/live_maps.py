@@ -125,7 +125,12 @@ def _rows_of(recording: Recording) -> list[tuple[dict, torch.Tensor]]:
     Rows and words are taken by slices: a list of indices would have to be copied to the device, which waits.
     """
     seen = [(entry, sums) for entry in recording.entries if (sums := entry.watch.sums.so_far()) is not None]
-    with_words = [(entry, row, sums) for entry, sums in seen for row, words in enumerate(entry.words) if words]
+    with_words = [
+        (entry, row, sums)
+        for entry, sums in seen
+        for row, words in enumerate(entry.words)
+        if words and (row or entry.has_source)
+    ]
     shown = with_words[:MOST_TILES]
     most = MOST_TILES // max(len(shown), 1)
     return [

@@ -23,12 +23,13 @@ def marking_chunks(run: Run, guider, marks: Mapping[EntryKey, Mark]):
             if (name, entry["uuid"]) in marks
         }
         before = run.chunks
-        run.chunks = {
+        chunks = {
             (index, entry["uuid"]): texts[_text(entry)]
             for index, entries in enumerate(conds)
             for entry in entries or ()
             if _text(entry) in texts
         }
+        run.begin_evaluation(chunks)
         try:
             return executor(model, conds, *args, **kwargs)
         finally:

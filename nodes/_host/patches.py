@@ -6,6 +6,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from .attention import (
     cross_attention_patch,
     cross_attention_replacement,
+    recording_patch,
     self_attention_patch,
     unchanged_rows_check,
 )
@@ -20,15 +21,20 @@ def install_patches(transformer_options: dict, run: Run, network: UNetModel) -> 
         layers, others = {site: block.attn1 for site, block in blocks.items()}, patches.get("attn1_patch", [])
         patches["attn1_patch"] = [self_attention_patch(run, layers, is_last=not others), *others]
     patches["attn2_output_patch"] = [unchanged_rows_check(run), *patches.get("attn2_output_patch", [])]
-    if not run.needs_replacement:
-        patches["attn2_patch"] = [cross_attention_patch(run), *patches.get("attn2_patch", [])]
+    cross = patches.get("attn2_patch", [])
+    if not run.needs_replacement and run.plans:
+        cross = [cross_attention_patch(run), *cross]
+    if run.captures_queries:
+        cross = [recording_patch(run), *cross]
+    if cross:
+        patches["attn2_patch"] = cross
     transformer_options["patches"] = patches
     if run.needs_replacement:
         replaced = dict(transformer_options.get("patches_replace", {}))
         sites = dict(replaced.get("attn2", {}))
-        for site in blocks:
+        for site, block in blocks.items():
             previous = sites.get(site, sites.get(site[:2]))
-            sites[site] = cross_attention_replacement(run, previous, host_attention)
+            sites[site] = cross_attention_replacement(run, block.attn2, previous, host_attention)
         transformer_options["patches_replace"] = {**replaced, "attn2": sites}
 
 

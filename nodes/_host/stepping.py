@@ -1,10 +1,15 @@
 """What happens around a sampler and around each of its model calls."""
 
+from collections.abc import Sequence
+
 import torch
 
+from ...p2p_core.source_record import SourceRecord
 from .blending import Blending, tied_latents
+from .capturing import Capture, captured_latents
 from .noise import tied, tied_step_noise
 from .progress import step_at
+from .replaying import recorded_latents
 from .run import Run
 
 _CHOOSE_STEPS = ("dpm_fast", "dpm_adaptive")
@@ -35,7 +40,9 @@ def following_steps(run: Run, sampler, sigmas: torch.Tensor):
     by_level_alone = any(part in _name(sampler) for part in _CHOOSE_STEPS)
 
     def wrapper(executor, x, timestep, *args, **kwargs):
-        level = step_at(levels, float(timestep[0]))
+        sigma = float(timestep[0])
+        run.begin_call(sigma)
+        level = step_at(levels, sigma)
         run.step = level if by_level_alone else min(level, run.reported)
         return executor(x, timestep, *args, **kwargs)
 
@@ -57,21 +64,64 @@ def tying_noise(run: Run):
     return wrapper
 
 
-def tying_latents(blending: Blending):
+def recorded_noise(run: Run, record: SourceRecord):
+    """SAMPLER_SAMPLE: the noise of the recorded run for the targets, at the start and at every step."""
+
+    def wrapper(executor, guider, sigmas, extra_args, callback, noise, *args, **kwargs):
+        noise = record.exact["noise"].to(noise).repeat_interleave(run.rows, 0)
+        with tied_step_noise(executor.class_obj, noise, sigmas, extra_args.get("seed"), run.rows):
+            return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+    return wrapper
+
+
+def tying_latents(run: Run, blending: Blending, record: SourceRecord | None):
     """SAMPLER_SAMPLE: the sampler's own latents tied by the local blend."""
 
+    def sources(latents, sigma):
+        if record is None:
+            return None
+        if sigma is None:
+            return recorded_latents(record, "final", run.moment, latents)
+        return recorded_latents(record, "latents", run.coming(float(sigma.flatten()[0])), latents)
+
     def wrapper(executor, *args, **kwargs):
-        with tied_latents(executor.class_obj, blending):
+        with tied_latents(executor.class_obj, blending, sources):
             return executor(*args, **kwargs)
 
     return wrapper
 
 
-def blending_results(run: Run, blending: Blending):
+def blending_results(run: Run, blending: Blending, record: SourceRecord | None):
     """PREDICT_NOISE: ties what the guider returns, after guidance and what other nodes do to it."""
 
     def wrapper(executor, x, timestep, *args, **kwargs):
-        step = run.step
-        return blending.blend(executor(x, timestep, *args, **kwargs), step)
+        step, moment = run.step, run.moment
+        denoised = executor(x, timestep, *args, **kwargs)
+        sources = None if record is None else recorded_latents(record, "denoised", moment, denoised)
+        return blending.blend(denoised, step, sources)
+
+    return wrapper
+
+
+def capturing_latents(captures: Sequence[Capture]):
+    """SAMPLER_SAMPLE: the sampler's own latents, for the records."""
+
+    def wrapper(executor, *args, **kwargs):
+        with captured_latents(executor.class_obj, captures):
+            return executor(*args, **kwargs)
+
+    return wrapper
+
+
+def capturing_results(run: Run, captures: Sequence[Capture]):
+    """PREDICT_NOISE: what the guider returns, for the records."""
+
+    def wrapper(executor, x, *args, **kwargs):
+        moment, latents = run.moment, x.clone()
+        denoised = executor(x, *args, **kwargs)
+        for capture in captures:
+            capture.predicted(moment, latents, denoised)
+        return denoised
 
     return wrapper

@@ -30,6 +30,7 @@ class _Recorded:
     prompts: tuple[Prompt, ...]
     words: tuple[Labelled, ...]
     watch: Watch
+    has_source: bool = True  # in the batch, and not in a record
 
 
 class Recording:
@@ -40,6 +41,7 @@ class Recording:
         store: AttentionStore,
         entries: Mapping[EntryKey, dict],
         plan_of_entry: Mapping[EntryKey, Plan],
+        sourceless: Mapping[EntryKey, Plan],
         progress: Sequence[float],
         latent: Grid,
     ) -> None:
@@ -48,6 +50,7 @@ class Recording:
         Args:
             entries: of all conditions.
             plan_of_entry: per step, the edits of those that are edited.
+            sourceless: the same of those whose sources were recorded, where the record has nothing of them.
 
         Raises:
             P2PError: no prompt with words, or a word that none of them has.
@@ -61,7 +64,8 @@ class Recording:
             words = tuple(_labelled(prompt, store.request.words) for prompt in prompts)
             plan = plan_of_entry.get(key, ((),) * len(progress))
             watch = self._watch(entries[key], plan, prompts, words, latent)
-            self._entries[key] = _Recorded(_side(key), prompts, words, watch)
+            watch.sourceless = sourceless.get(key)
+            self._entries[key] = _Recorded(_side(key), prompts, words, watch, key not in sourceless)
 
     def _watch(
         self, entry: dict, plan: Plan, prompts: Sequence[Prompt], words: Sequence[Labelled], latent: Grid
@@ -157,17 +161,23 @@ def _rows(recorded: _Recorded, steps: Sequence[int]) -> list[RowMaps]:
     self_sums = recorded.watch.self_sums
     self_means = None if self_sums is None else self_sums.mean()
     self_maps = [None] * maps.shape[1] if self_means is None else list(self_means.half().cpu())
-    of_group = recorded.watch.rows
+    of_group, first = recorded.watch.rows, 0 if recorded.has_source else 1
     return [
         RowMaps(
             row=row,
-            prompt=recorded.prompts[row % of_group].text,
+            prompt=recorded.prompts[place].text,
             side=recorded.side,
-            role="" if of_group == 1 else f"target {row % of_group}" if row % of_group else "source",
-            words=tuple(label for label, _ in recorded.words[row % of_group]),
-            maps=maps[:, row, : len(recorded.words[row % of_group])].clone(),  # its own memory, not a view of all
+            role="" if of_group == 1 else f"target {place}" if place else "source",
+            words=tuple(label for label, _ in recorded.words[place]),
+            maps=maps[:, seen, : len(recorded.words[place])].clone(),  # its own memory, not a view of all
             self_map=self_maps[row] if self_maps[row] is None else self_maps[row].clone(),
             steps=tuple(map(steps.index, recorded.watch.sums.steps)),
         )
-        for row in range(maps.shape[1] if any(recorded.words) else 0)
+        for row, seen, place in _rows_of_batch(maps.shape[1] if any(recorded.words) else 0, of_group, first)
     ]
+
+
+def _rows_of_batch(seen: int, of_group: int, first: int) -> list[tuple[int, int, int]]:
+    """(row of the batch, among those seen, place in its group); groups begin with this place in the batch."""
+    in_batch = [(row, row % of_group) for row in range(seen) if row % of_group >= first]
+    return [(row, number, place) for row, (number, place) in enumerate(in_batch)]

@@ -1,13 +1,14 @@
 """Prompts as the host's CLIP reads them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace as with_changes
 
 import torch
 
 from ...p2p_core.errors import P2PError
 from ...p2p_core.prompt import LONGEST_TEXT, Prompt, content_key, read_prompt
+from ...p2p_core.source_record import SourceRecord
 
 PROMPT_KEY = "p2p_prompt"  # in a conditioning entry's dictionary: the Prompt it was encoded from
 
@@ -151,6 +152,41 @@ def prompt_of(entry: list) -> Prompt | None:
             "ConditioningConcat does. Remove that node."
         )
     return prompt.extended([content_key(token) for token in cond[0, prompt.token_count :].cpu()])
+
+
+def prompt_facts(entry: dict, prompt: Prompt) -> dict[str, str]:
+    """What a record says about a prompt of its run, given the run's own entry."""
+    return {"text": prompt.text, "key": _content(entry["cross_attn"], entry.get("pooled_output"), prompt)}
+
+
+def refuse_other_prompts(record: SourceRecord, sources: Sequence[list]) -> None:
+    """Raises:
+    P2PError: the sources of a controller are not those that were recorded.
+    """
+    recorded = record.facts["prompts"]
+    if len(recorded) != len(sources):
+        raise P2PError(
+            f"The record is of {len(recorded)} prompts, the source of the controller has {len(sources)}: connect the "
+            "conditioning that the recorded sampler got as the source."
+        )
+    for facts, (cond, extras) in zip(recorded, sources, strict=True):
+        prompt = extras[PROMPT_KEY]
+        if facts["text"] != prompt.text:
+            raise P2PError(
+                f'The record is of the prompt "{facts["text"]}", but the source of the controller is "{prompt.text}": '
+                "connect the conditioning that the recorded sampler got as the source, or record again."
+            )
+        if facts["key"] != _content(cond, extras.get("pooled_output"), prompt):
+            raise P2PError(
+                f'The record is of another encoding of "{prompt.text}" (another CLIP, CLIP skip, LoRA on the CLIP or '
+                "size): connect the conditioning that the recorded sampler got as the source, or record again."
+            )
+
+
+def _content(cond: torch.Tensor, pooled, prompt: Prompt) -> str:
+    """Of the first row; the host or this pack may have repeated its tokens."""
+    vector = content_key(pooled[:1]) if torch.is_tensor(pooled) else ""
+    return f"{content_key(cond[:1, : prompt.token_count])} {vector}"
 
 
 def told_apart(source_entry: list, source: Prompt, target_entry: list, target: Prompt) -> Prompt:

@@ -1,0 +1,135 @@
+"""What a record says about the run it is of, and how another run differs from that."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from ...p2p_core.errors import P2PError
+from ...p2p_core.prompt import content_key
+from ...p2p_core.source_record import level_name
+from .model_identity import loras_key, patch_names, weights_key
+
+_GUIDANCE = ("cfg", "cfg1", "cfg2", "cfg_conds", "cfg_cond2_negative", "nested")
+
+# What is compared, in the order in which it is said, and how a person calls it.
+_NAMES = {
+    "model": "the checkpoint",
+    "loras": "the LoRAs",
+    "patches": "what other nodes do to the model",
+    "size": "the size of the latent",
+    "pictures": "the number of pictures",
+    "levels": "the noise levels (steps, scheduler, denoise or the part of the schedule)",
+    "sampler": "the sampler",
+    "sampler_options": "the sampler's settings",
+    "guidance": "the guidance (cfg)",
+    "seed": "the seed",
+    "noise": "the noise",
+    "start": "the latent that sampling starts from",
+    "mask": "the noise mask",
+    "negative": "the negative prompt",
+    "control": "the ControlNet",
+}
+_SHOWN = ("size", "pictures", "sampler", "sampler_options", "guidance", "seed")  # whose values mean something
+
+
+class Start(NamedTuple):
+    """What the host samples from, in the order of its arguments (0.3.75 to 0.8.0)."""
+
+    noise: torch.Tensor
+    latent_image: torch.Tensor
+    sampler: Any
+    sigmas: torch.Tensor
+    denoise_mask: torch.Tensor | None = None
+    callback: Any = None
+    disable_pbar: Any = None
+    seed: int | None = None
+
+
+def start_of(*args, **kwargs) -> Start:
+    """Newer hosts have more arguments."""
+    return Start(*args[: len(Start._fields)], **{name: kwargs[name] for name in Start._fields if name in kwargs})
+
+
+def run_facts(guider, start: Start, entries: Mapping, rows: int) -> dict[str, Any]:
+    """The facts of a run that has ``rows`` rows for every picture of its source, as JSON can hold them."""
+    noise, latent_image, sampler, sigmas, denoise_mask = start[:5]
+    seed = start.seed
+    positives = [entry for (name, _), entry in entries.items() if not _is_negative(name)]
+    negatives = [entry for (name, _), entry in entries.items() if _is_negative(name)]
+    function = getattr(sampler, "sampler_function", None)
+    return {
+        "model": weights_key(guider.model_patcher),
+        "loras": loras_key(guider.model_patcher),
+        "patches": list(patch_names(guider.model_options)),
+        "size": list(noise.shape[1:]),
+        "pictures": noise.shape[0] // rows,
+        "levels": [level_name(level) for level in sigmas.tolist()],
+        "sampler": getattr(function, "__name__", type(sampler).__name__),
+        "sampler_options": _plain(getattr(sampler, "extra_options", {})),
+        "guidance": {name: float(getattr(guider, name)) for name in _GUIDANCE if _is_number(guider, name)},
+        "seed": seed,
+        "noise": content_key(noise[:1]),
+        "start": content_key(latent_image[::rows]),
+        "mask": "" if denoise_mask is None else content_key(denoise_mask[:1]),
+        "negative": [content_key(entry["cross_attn"][:1]) for entry in negatives if "cross_attn" in entry],
+        "control": [_control(entry.get("control")) for entry in positives],
+    }
+
+
+def refuse_other_run(recorded: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raises:
+    P2PError: the run differs from the recorded one, and in what.
+    """
+    different = [name for name in _NAMES if recorded.get(name) != own[name]]
+    if not different:
+        return
+    said = [
+        f"{_NAMES[name]} ({_said(recorded.get(name))} recorded, {_said(own[name])} here)"
+        if name in _SHOWN
+        else _NAMES[name]
+        for name in different
+    ]
+    raise P2PError(
+        f"The record is of another run: different {'is' if len(said) == 1 else 'are'} {_listed(said)}. Give this "
+        "sampler what the recorded one had, or record again with what this one has."
+    )
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _said(value) -> str:
+    if isinstance(value, Mapping):
+        return (
+            ", ".join(
+                f"{name} {part:g}" if isinstance(part, float) else f"{name} {part}" for name, part in value.items()
+            )
+            or "none"
+        )
+    if isinstance(value, (list, tuple)):
+        return "×".join(map(str, value))
+    return str(value)
+
+
+def _is_negative(name: str) -> bool:
+    return name in ("negative", "empty_negative_prompt")
+
+
+def _is_number(guider, name: str) -> bool:
+    return isinstance(getattr(guider, name, None), (bool, int, float))
+
+
+def _plain(options: Mapping) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if isinstance(value, (bool, int, float, str))}
+
+
+def _control(control) -> list:
+    """What a ControlNet and those before it are asked to do."""
+    if control is None:
+        return []
+    hint = getattr(control, "cond_hint_original", None)
+    settings = [str(getattr(control, name, None)) for name in ("strength", "timestep_percent_range", "strength_type")]
+    own = [type(control).__name__, *settings, content_key(hint) if torch.is_tensor(hint) else ""]
+    return [own, *_control(getattr(control, "previous_controlnet", None))]

@@ -1,0 +1,107 @@
+"""The records of a run: what it fills, and what it reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from ...p2p_core.errors import P2PError
+from ...p2p_core.prompt import Prompt
+from ...p2p_core.record_storage import RecordStorage
+from ...p2p_core.source_record import RecordHandle, SourceRecord
+from .capturing import Capture
+from .conditioning import GROUP_KEY, Group
+from .marking import EntryKey
+from .record_facts import Start, refuse_other_run
+from .record_plan import RecordPlan
+from .text import PROMPT_KEY, prompt_facts
+
+_UNEDITED = ("negative", "empty_negative_prompt")
+
+
+def source_entries(entries: Mapping[EntryKey, dict]) -> dict[EntryKey, Prompt]:
+    """The prompts with words that a run has as positives, in order; of an edit that of the source."""
+    found = {}
+    for key, entry in entries.items():
+        if key[0] in _UNEDITED:
+            continue
+        if GROUP_KEY in entry:
+            found[key] = entry[GROUP_KEY].controller.source
+        elif PROMPT_KEY in entry:
+            found[key] = entry[PROMPT_KEY]
+    return found
+
+
+def new_captures(
+    handles: Sequence[RecordHandle], entries: Mapping[EntryKey, dict], rows: int, progress: Sequence[float]
+) -> tuple[Capture, ...]:
+    """What the records of a run get.
+
+    Args:
+        rows: of the batch for every picture.
+
+    Raises:
+        P2PError: no prompt with words, or one without a word that is to be kept.
+    """
+    for handle in handles:
+        handle.replace(None)  # whatever happens now, this is not the record of the run before
+    prompts = tuple(source_entries(entries).values())
+    if handles and not prompts:
+        raise P2PError(
+            "P2P Record finds no words in the positive conditioning of this sampler: encode the prompt with P2P Text "
+            "Encode (or add P2P Tag Prompt)."
+        )
+    return tuple(_capture(handle, prompts, rows, tuple(progress)) for handle in handles)
+
+
+def _capture(handle: RecordHandle, prompts: Sequence[Prompt], rows: int, progress: tuple[float, ...]) -> Capture:
+    request = handle.request
+    positions = tuple(
+        tuple(sorted({position for word in request.words for position in prompt.find(word)})) for prompt in prompts
+    )
+    plan = RecordPlan(request, progress, tuple(prompt.token_count for prompt in prompts))
+    latents = RecordStorage("fp32", "device" if request.home == "device" else "memory")
+    return Capture(handle, rows, plan, positions, RecordStorage(request.precision, request.home), latents)
+
+
+def finish_captures(captures: Sequence[Capture], facts: Mapping, entries: Mapping, start: Start, result) -> None:
+    """The run is over: fills the records."""
+    prompts = source_entries(entries)
+    exact = {"noise": start.noise, "start": start.latent_image, "mask": start.denoise_mask}
+    for capture in captures:
+        told = [
+            {**prompt_facts(entries[key], prompt), "positions": list(positions), "tokens": prompt.token_count}
+            for (key, prompt), positions in zip(prompts.items(), capture.positions, strict=True)
+        ]
+        own = {"keep": capture.request.keep, "pooling": capture.request.pooling, "prompts": told}
+        capture.finish({**facts, **own}, {name: part for name, part in exact.items() if part is not None}, result)
+
+
+@contextmanager
+def abandoning(captures: Sequence[Capture]) -> Iterator[None]:
+    """Frees what was recorded of a run that fails."""
+    try:
+        yield
+    except BaseException:
+        for capture in captures:
+            capture.abandon()
+        raise
+
+
+def replayed_record(groups: Sequence[Group], facts: Mapping) -> SourceRecord | None:
+    """The record that the sources of a run come from; None where they are in its batch.
+
+    Args:
+        facts: of the run.
+
+    Raises:
+        P2PError: the record is of another run.
+    """
+    records = {id(group.recorded.record): group.recorded.record for group in groups if group.recorded is not None}
+    if not records:
+        return None
+    if len(records) > 1 or any(group.recorded is None for group in groups):
+        raise P2PError(
+            "Conditionings of P2P Apply nodes with different records cannot be combined: give each the same record."
+        )
+    record = next(iter(records.values()))
+    refuse_other_run(record.facts, facts)
+    return record

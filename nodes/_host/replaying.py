@@ -1,0 +1,102 @@
+"""Reading a recorded source in place of rows of the batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+
+from ...p2p_core.errors import P2PError
+from ...p2p_core.further_terms import Sources
+from ...p2p_core.source_maps import SourceMaps
+from ...p2p_core.source_record import Kind, Moment, SourceRecord
+from .capturing import LayerName, unpooled
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSource:
+    """One prompt of a record, as the source of a group.
+
+    Attributes:
+        entry: which prompt of the record it is.
+        text: (1, tokens, channels), its conditioning.
+    """
+
+    record: SourceRecord
+    entry: int
+    text: torch.Tensor
+
+    @property
+    def kind(self) -> Sources:
+        return "queries" if self.record.keep == "queries" else "maps"
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSources:
+    """The sources of all edited groups at one layer, in the order of the groups.
+
+    Attributes:
+        hidden: (sources, places, channels), what their queries are projected from; None of maps.
+        text: (sources, tokens, channels), what their keys are projected from; None in self-attention.
+        maps: of recorded words, with the rows of the batch before them; None of queries.
+    """
+
+    hidden: torch.Tensor | None = None
+    text: torch.Tensor | None = None
+    maps: SourceMaps | None = None
+
+
+def hidden_sources(
+    kind: Kind, found: Sequence[tuple[RecordedSource, LayerName]], like: torch.Tensor
+) -> torch.Tensor | None:
+    """What was recorded of a layer, stacked; None where it was not for one of them."""
+    names = [(source.record.storage, name.of(kind)) for source, name in found]
+    if not names or any(name not in storage for storage, name in names):
+        return None
+    return torch.cat([storage.get(name, like.device, like.dtype) for storage, name in names])
+
+
+def map_sources(
+    found: Sequence[tuple[RecordedSource, LayerName]], like: torch.Tensor, first_row: int, heads: int
+) -> SourceMaps | None:
+    """The recorded maps of a layer, stacked over prompts that keep the same tokens."""
+    if not found or any(name.of("words") not in source.record.storage for source, name in found):
+        return None
+    positions = {source.record.positions(source.entry) for source, _ in found}
+    if len(positions) > 1:
+        raise P2PError(
+            "The prompts of this record keep different words: record a conditioning of one prompt, or queries in place "
+            "of words."
+        )
+    parts = []
+    for source, name in found:
+        kept = source.record.storage.get(name.of("words"), like.device, like.dtype)
+        maps = unpooled(kept, name.grid, source.record.facts["pooling"])
+        parts.append(rearrange(maps, "r (h k) q -> r h q k", h=heads))
+    tokens = torch.tensor(positions.pop(), device=like.device)
+    return SourceMaps(torch.cat(parts), tokens, first_row)
+
+
+def text_sources(sources: Sequence[RecordedSource], like: torch.Tensor) -> torch.Tensor:
+    """The sources' conditioning beside that of the batch, (rows, tokens, channels), repeated to as many tokens."""
+    parts = []
+    for source in sources:
+        text = source.text.to(like.device, like.dtype)
+        copies = like.shape[1] // text.shape[1]
+        parts.append(text.repeat(source.record.facts["pictures"], copies, 1))
+    return torch.cat(parts)
+
+
+def recorded_latents(record: SourceRecord, what: str, moment: Moment, like: torch.Tensor) -> torch.Tensor:
+    """(pictures, channels, height, width): the source's latents at a model call.
+
+    Raises:
+        P2PError: the recorded run made no such call.
+    """
+    name = what if what == "final" else f"{what}/{moment.name}"
+    if name not in record.exact:
+        raise P2PError(
+            "The record has no latents of a step that this sampler takes: it chooses its steps by the picture. Use a "
+            "sampler that follows the schedule, and record with it."
+        )
+    return record.exact[name].to(like.device, like.dtype)

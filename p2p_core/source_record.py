@@ -1,0 +1,137 @@
+"""What later edits need of a source, recorded while it was sampled: the handle that travels between nodes.
+
+The hidden states that queries (and, in self-attention, keys) are projected from are kept in place of queries and keys:
+self-attention needs one tensor instead of two, and edits can act before the projections. Keys and values of the text
+are computed again; they are never stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from .edit import WHOLE, Grids
+from .errors import P2PError
+from .record_precision import Precision
+from .record_storage import Home, RecordStorage
+from .windows import Window
+
+Keep = Literal["queries", "words"]
+Kind = Literal["cross", "self", "words"]
+Site = tuple[str, int, int]
+
+
+class Moment(NamedTuple):
+    """A model call: its noise level, and how many calls at this level came before it (second-order samplers)."""
+
+    level: str
+    call: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.level}/{self.call}"
+
+
+def level_name(sigma: float) -> str:
+    """A noise level as records name it: a sampler's own arithmetic may differ in the last digits between devices."""
+    return f"{sigma:.5g}"
+
+
+def layer_name(kind: Kind, entry: int, moment: Moment, evaluation: int, site: Site) -> str:
+    """Under which name a record holds what one layer had.
+
+    Args:
+        entry: which of the prompts.
+        evaluation: how often the prompt was evaluated in this model call before (other guidance passes).
+    """
+    return f"{kind}/{entry}/{moment.name}/{evaluation}/{'.'.join(map(str, site))}"
+
+
+@dataclass(frozen=True)
+class RecordRequest:
+    """What a user wants to keep.
+
+    Attributes:
+        keep: "queries", from which every map can be had, or only the maps of some "words".
+        words: these, as typed.
+        self_attention: of the coarse grids too; only with queries.
+        grids: the largest grids of cross-attention that are kept.
+        window: the part of sampling that is kept, in progress.
+        pooling: maps of words are kept at this fraction of the grid's width and height.
+        precision, home: of what is kept, and where.
+        budget: MiB that it may take.
+    """
+
+    keep: Keep = "queries"
+    words: tuple[str, ...] = ()
+    self_attention: bool = True
+    grids: Grids = "all"
+    window: Window = WHOLE
+    pooling: int = 1
+    precision: Precision = "fp16"
+    home: Home = "memory"
+    budget: int = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class SourceRecord:
+    """What one run recorded.
+
+    Attributes:
+        facts: about the run, as JSON can hold them; see ``record_facts``.
+        exact: small tensors by name: the start and the latents of every model call.
+        storage: what the layers had, by ``layer_name``.
+    """
+
+    facts: Mapping[str, Any]
+    exact: Mapping[str, torch.Tensor]
+    storage: RecordStorage
+
+    @property
+    def keep(self) -> Keep:
+        return self.facts["keep"]
+
+    def positions(self, entry: int) -> tuple[int, ...]:
+        """The tokens of a prompt whose maps are kept."""
+        return tuple(self.facts["prompts"][entry]["positions"])
+
+
+@dataclass(eq=False)
+class RecordHandle:
+    """What a node gives out before sampling and a run fills. It is told apart by identity."""
+
+    request: RecordRequest
+    record: SourceRecord | None = None
+    node: str | None = field(default=None)
+
+    def __deepcopy__(self, memo: dict) -> "RecordHandle":
+        """The same object: ComfyUI copies the options of a model with all that they hold."""
+        return self
+
+    def replace(self, record: SourceRecord | None) -> None:
+        """A new record; the one before is freed."""
+        if self.record is not None and self.record is not record:
+            self.record.storage.close()
+        self.record = record
+
+    def recorded(self) -> SourceRecord:
+        """The record of the last run.
+
+        Raises:
+            P2PError: no run has filled it.
+        """
+        if self.record is None:
+            raise P2PError(
+                "The record is empty: connect the model output of P2P Record to the sampler of the source, and that "
+                "sampler's latent to the latent input here. If both are connected, the sampler's result came from "
+                "the cache: change the seed and run again."
+            )
+        return self.record
+
+    def get_ram_usage(self) -> int:
+        """Bytes of the record, for the host's cache that weighs outputs by their memory."""
+        if self.record is None:
+            return 0
+        exact = sum(tensor.nelement() * tensor.element_size() for tensor in self.record.exact.values())
+        return exact + self.record.storage.ram_bytes

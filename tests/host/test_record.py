@@ -1,0 +1,55 @@
+"""Edits from a record are those that source and targets make in one batch."""
+
+import pytest
+from p2p.nodes.apply import P2PApply
+from p2p.nodes.record import P2PRecord
+
+from .graph import (
+    SOURCE,
+    applied,
+    empty_latent,
+    outputs,
+    plain_text,
+    relative,
+    replace_controller,
+    sample,
+    text,
+)
+
+
+def recorded(model, clip, latent=None, negative="", settings=None, **sampling):
+    """(record, the source's latent)."""
+    patched, record = outputs(P2PRecord, model=model, **{"precision": "fp32", **(settings or {})})
+    started = latent or empty_latent()
+    made = sample(patched, text(clip, SOURCE), plain_text(clip, negative), started, **sampling)
+    return record, made
+
+
+def replayed(model, clip, controller, record, source, negative="", **sampling):
+    patched, positive, negative, latent = outputs(
+        P2PApply,
+        model=model,
+        controller=controller,
+        negative=plain_text(clip, negative),
+        latent={"samples": source},
+        record=record,
+    )
+    return sample(patched, positive, negative, latent, **sampling)
+
+
+def in_batch(model, clip, controller, latent=None, **sampling):
+    patched, positive, negative, rows = applied(model, clip, controller, latent)
+    return sample(patched, positive, negative, rows, **sampling)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "dpmpp_2m_sde", "euler_ancestral", "uni_pc", "lcm"])
+def test_a_replayed_edit_is_that_of_the_batch(tiny, sampler):
+    model, clip, _ = tiny
+    controller = replace_controller(clip)
+    record, source = recorded(model, clip, sampler=sampler)
+    both = in_batch(model, clip, controller, sampler=sampler)
+    assert relative(both[:1], source) < 1e-5
+    made = replayed(model, clip, controller, record, source, sampler=sampler)
+    assert made.shape == source.shape
+    assert relative(both[1:], source) > 1e-2
+    assert relative(made, both[1:]) < 1e-5
