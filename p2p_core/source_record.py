@@ -55,7 +55,7 @@ class RecordRequest:
     Attributes:
         keep: "queries", from which every map can be had, or only the maps of some "words".
         words: these, as typed.
-        self_attention: of the coarse grids too; only with queries.
+        self_attention: the largest grids of self-attention that are kept; None for none. Only with queries.
         grids: the largest grids of cross-attention that are kept.
         window: the part of sampling that is kept, in progress.
         pooling: maps of words are kept at this fraction of the grid's width and height.
@@ -65,7 +65,7 @@ class RecordRequest:
 
     keep: Keep = "queries"
     words: tuple[str, ...] = ()
-    self_attention: bool = True
+    self_attention: Grids | None = "coarse"
     grids: Grids = "all"
     window: Window = WHOLE
     pooling: int = 1

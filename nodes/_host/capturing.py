@@ -40,7 +40,7 @@ class Capture:
 
     @property
     def keeps_self_attention(self) -> bool:
-        return self.request.keep == "queries" and self.request.self_attention
+        return self.request.keep == "queries" and self.request.self_attention is not None
 
     @property
     def keeps_words(self) -> bool:

@@ -24,7 +24,7 @@ _NAMES = {
     "sampler_options": "the sampler's settings",
     "guidance": "the guidance (cfg)",
     "seed": "the seed",
-    "noise": "the noise",
+    "noise": "whether noise is added",
     "start": "the latent that sampling starts from",
     "mask": "the noise mask",
     "negative": "the negative prompt",
@@ -69,7 +69,7 @@ def run_facts(guider, start: Start, entries: Mapping, rows: int) -> dict[str, An
         "sampler_options": _plain(getattr(sampler, "extra_options", {})),
         "guidance": {name: float(getattr(guider, name)) for name in _GUIDANCE if _is_number(guider, name)},
         "seed": seed,
-        "noise": content_key(noise[:1]),
+        "noise": bool(noise.any()),  # what it is comes from the seed, and to the targets from the record
         "start": content_key(latent_image[::rows]),
         "mask": "" if denoise_mask is None else content_key(denoise_mask[:1]),
         "negative": [content_key(entry["cross_attn"][:1]) for entry in negatives if "cross_attn" in entry],

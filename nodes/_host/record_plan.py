@@ -26,5 +26,5 @@ class RecordPlan:
         if not request.window.contains(self.progress[min(step, len(self.progress) - 1)]):
             return False
         if kind == "self":
-            return request.keep == "queries" and request.self_attention and "coarse" in sets
+            return request.keep == "queries" and request.self_attention in sets
         return (request.keep == "words") == (kind == "words") and request.grids in sets

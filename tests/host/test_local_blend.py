@@ -220,10 +220,10 @@ def ties(monkeypatch):
     seen = Ties([], [])
     original = blending.blended
 
-    def spy(latents, masks, rows):
+    def spy(latents, masks, rows, sources=None):
         seen.before.append(latents.clone())
         seen.masks.append(masks)
-        return original(latents, masks, rows)
+        return original(latents, masks, rows, sources)
 
     monkeypatch.setattr(blending, "blended", spy)
     return seen

@@ -15,6 +15,7 @@ from .graph import (
     sample,
     text,
 )
+from .kinds import KINDS
 
 
 def recorded(model, clip, latent=None, negative="", settings=None, **sampling):
@@ -53,3 +54,26 @@ def test_a_replayed_edit_is_that_of_the_batch(tiny, sampler):
     assert made.shape == source.shape
     assert relative(both[1:], source) > 1e-2
     assert relative(made, both[1:]) < 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_edit(tiny, kind):
+    model, clip, _ = tiny
+    controller = KINDS[kind](clip)
+    record, source = recorded(model, clip, settings={"self_attention": "all"})
+    both = in_batch(model, clip, controller)
+    made = replayed(model, clip, controller, record, source)
+    assert made.shape[0] == controller.rows - 1
+    assert relative(made, both[1:]) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["replace", "refine", "blend", "combine"])
+def test_several_pictures_of_any_shape(tiny, kind):
+    model, clip, _ = tiny
+    controller = KINDS[kind](clip)
+    latent = {**empty_latent(136, 72, 2), "batch_index": [0, 1]}  # each its own noise, as P2P Apply gives it
+    record, source = recorded(model, clip, latent)
+    both = in_batch(model, clip, controller, latent).unflatten(0, (2, -1))
+    assert relative(both[:, 0], source) < 1e-5
+    made = replayed(model, clip, controller, record, source)
+    assert relative(made, both[:, 1:].flatten(0, 1)) < 1e-5
