@@ -4,12 +4,14 @@ Reads fill memory that is asked for, instead of mapping the file: a device copie
 the process stays flat, and a file that somebody cuts off is a mistake to name, where a map would end the process.
 """
 
+import os
 import tempfile
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -23,7 +25,7 @@ _Result = TypeVar("_Result")
 class Disk:
     """Bytes in a file. Everything is done in the order in which it was asked for."""
 
-    def __init__(self, file: BinaryIO, name: str, folder: Path) -> None:
+    def __init__(self, file: FileIO, name: str, folder: Path) -> None:
         """``file``: unbuffered. ``name`` and ``folder``: for people."""
         self._file, self.name, self._folder = file, name, folder
         self._thread = ThreadPoolExecutor(1, "p2p-record")
@@ -40,10 +42,10 @@ class Disk:
         """
         folder = folder or Path(tempfile.gettempdir())
         try:
-            file = cast(BinaryIO, tempfile.TemporaryFile(buffering=0, prefix="p2p_record_", dir=folder))
+            file = tempfile.TemporaryFile(buffering=0, prefix="p2p_record_", dir=folder)  # noqa: SIM115 closed with it
         except OSError as error:
             raise _unwritable(folder, error) from error
-        return cls(file, "The record's file", folder)
+        return cls(cast(FileIO, file), "The record's file", folder)
 
     def append(self, tensor: torch.Tensor, when: Callable[[], object]) -> int:
         """Where a tensor of the host will stand. ``when``: waits until its values are there.
@@ -80,7 +82,7 @@ class Disk:
             self._file.seek(start)
             done = 0
             while done < len(data):
-                count = self._file.readinto(data[done:])  # type: ignore[attr-defined]
+                count = self._file.readinto(data[done:])
                 if not count:
                     raise P2PError(f"{self.name} was cut off while it was in use: make the record again.")
                 done += count
@@ -88,6 +90,21 @@ class Disk:
             raise P2PError(
                 f"{self.name} cannot be read ({error.strerror or error}): make the record again, or keep it in memory."
             ) from error
+
+    def bytes_at(self, start: int, count: int) -> bytes:
+        """A few, waited for.
+
+        Raises:
+            P2PError: as ``read``.
+        """
+        place = torch.empty(count, dtype=torch.uint8)
+        self.do(lambda: self.read(start, place)).result()
+        return place.numpy().tobytes()
+
+    @property
+    def size(self) -> int:
+        """Bytes that the file has now."""
+        return os.fstat(self._file.fileno()).st_size
 
     def finish(self) -> None:
         """Everything that was appended is in the file.

@@ -13,6 +13,8 @@ from .record_disk import Disk
 from .record_precision import Encoded
 from .record_transfer import Arriving, Here, PinnedMemory, SideStream, module_with_streams, pinned
 
+HOST = torch.device("cpu")
+
 Kept = Any  # what a home needs to find a tensor again: its own affair
 
 
@@ -80,7 +82,7 @@ class OnDevice:
         return False
 
     def ram(self, kept: Encoded) -> int:
-        return kept.nbytes if kept.values.device.type == "cpu" else 0
+        return kept.nbytes if kept.values.device == HOST else 0
 
     def finish(self) -> None:
         """Nothing moves."""
@@ -107,7 +109,7 @@ class InMemory:
         return self._streams.fetch(kept, device)
 
     def travels(self, device: torch.device) -> bool:
-        return device.type != "cpu"
+        return device != HOST
 
     def ram(self, kept: Encoded) -> int:
         return kept.nbytes
@@ -155,7 +157,7 @@ class OnDisk:
         return self._append(copy, there.synchronize)
 
     def fetch(self, kept: InFile, device: torch.device) -> Arriving:
-        return _Reading(self._disk.do(lambda: self._streams.fetch(self._read(kept, device.type != "cpu"), device)))
+        return _Reading(self._disk.do(lambda: self._streams.fetch(self._read(kept, device != HOST), device)))
 
     def travels(self, device: torch.device) -> bool:
         return True

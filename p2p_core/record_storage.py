@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import torch
 
 from .record_disk import Disk
-from .record_homes import InFile, InMemory, Keeper, Kept, OnDevice, OnDisk, Stretch
+from .record_homes import HOST, InFile, InMemory, Keeper, Kept, OnDevice, OnDisk, Stretch
 from .record_precision import Encoded, Precision, bytes_of, decoded, encoded
 from .record_transfer import Arriving
 
@@ -70,6 +70,7 @@ class RecordStorage:
         self._entries: dict[str, _Entry] = {}
         self._names: list[str | None] = []  # by place; None where it was dropped
         self._ahead: dict[tuple[str, torch.device], Arriving] = {}
+        self._furthest: dict[torch.device, int] = {}  # place that has set out
         self._lock = threading.RLock()
         self._end = weakref.finalize(self, keeper.close, False)
 
@@ -107,7 +108,7 @@ class RecordStorage:
         """What was put there as it is kept, in the memory of the host; nothing is fetched ahead."""
         with self._lock, _ordinary_tensors():
             self._keeper.finish()
-            return self._keeper.fetch(self._entries[name].kept, torch.device("cpu")).wait()
+            return self._keeper.fetch(self._entries[name].kept, HOST).wait()
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         return self._entries[name].shape
@@ -161,21 +162,27 @@ class RecordStorage:
     def _arriving(self, name: str, device: torch.device) -> Arriving:
         with self._lock:
             entry = self._entries[name]
-            arriving = self._ahead.pop((name, device), None) or self._keeper.fetch(entry.kept, device)
+            arriving = self._ahead.pop((name, device), None)
+            if arriving is None:  # a first one, or a jump
+                arriving = self._keeper.fetch(entry.kept, device)
+                self._furthest[device] = entry.place
             if self._keeper.travels(device):
                 self._fetch_ahead(entry.place, device)
             return arriving
 
     def _fetch_ahead(self, place: int, device: torch.device) -> None:
-        """Those after this place set out; those that a jump has left behind are forgotten."""
+        """Those after this place set out, each once; those that a jump has left behind are forgotten."""
         following = self._following(place)
         near = {*following, *self._names[max(place - _MOST_AHEAD, 0) : place]}
         self._ahead = {key: arriving for key, arriving in self._ahead.items() if key[1] != device or key[0] in near}
         for name in following:
-            if (name, device) not in self._ahead:
-                self._ahead[name, device] = self._keeper.fetch(self._entries[name].kept, device)
+            entry = self._entries[name]
+            if entry.place > self._furthest[device]:
+                self._ahead[name, device] = self._keeper.fetch(entry.kept, device)
+                self._furthest[device] = entry.place
 
     def _following(self, place: int) -> list[str]:
+        """In recorded order; at least one, where there is one."""
         names, size = [], 0
         for name in self._names[place + 1 : place + 1 + _MOST_AHEAD]:
             if name is not None:
