@@ -70,14 +70,15 @@ def load_record(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], Re
     except FileNotFoundError as error:
         raise P2PError(f"{name} does not exist: choose another file.") from error
     except (OSError, ValueError) as error:
-        raise P2PError(f"{name} cannot be read ({error}): choose another file, or save the record again.") from error
+        reason = getattr(error, "strerror", None) or error  # the rest is the path again
+        raise P2PError(f"{name} cannot be read ({reason}): choose another file, or save the record again.") from error
     except BadHead as error:
         raise P2PError(f"{name} is damaged: {error}. Save the record again.") from error
     return head.facts, small, RecordStorage.of_file(head.precision, disk, head.values)
 
 
 def _head(name: str, disk: Disk) -> Head:
-    length = int.from_bytes(disk.bytes_at(0, 8), "little")
+    length = int.from_bytes(disk.bytes_at(0, 8), "little") if disk.size >= 8 else 0
     if not 2 <= length <= min(LONGEST_HEAD, disk.size - 8):
         raise BadHead("it is no complete safetensors file")
     return read_head(name, disk.bytes_at(8, length), disk.size)
@@ -96,8 +97,8 @@ def _small(name: str, disk: Disk, part: str, stretch: Stretch) -> torch.Tensor:
 def _write(file: Any, tensor: torch.Tensor) -> None:
     if not _is_numbers(tensor):
         raise P2PError(
-            "The record holds values that are no numbers: the run that made it failed (a black picture?). Sample again, in "
-            "fp32 if need be."
+            "The record holds values that are no numbers: the run that made it failed (a black picture?). Sample "
+            "again, in fp32 if need be."
         )
     file.write(bytes_in(tensor))
 
@@ -122,6 +123,6 @@ def _new_file(path: Path) -> Iterator[Any]:
             raise
     except OSError as error:
         raise P2PError(
-            f"The record could not be saved as {path.name}: {error.strerror or error}. Is the disk full, or is the file "
+            f"The record could not be saved as {path.name}: {error.strerror or error}. Is the disk full, or the file "
             "in use?"
         ) from error

@@ -23,7 +23,7 @@ from .record_storage import LONGEST_NAME, is_name
 FORMAT, VERSION = "p2p_record", 1
 LONGEST_HEAD = 2**24  # bytes
 LARGEST_SMALL = 2**29  # bytes of all that is kept exact and read at once
-_MOST_NODES = 2**20  # values of JSON in a head: eleven for each tensor, and the facts
+_MOST_NODES = 2**19  # values of JSON in a head: nine for each tensor, and the facts
 _MOST_FACTS, _DEEPEST_FACTS, _LONGEST_FACTS = 2**16, 12, 2**21
 _LATEST_THINKABLE = 1000  # version of a format: a larger number is damage
 _LARGEST_AXIS, _MOST_AXES = 2**24, 8

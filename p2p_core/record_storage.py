@@ -177,9 +177,9 @@ class RecordStorage:
         self._ahead = {key: arriving for key, arriving in self._ahead.items() if key[1] != device or key[0] in near}
         for name in following:
             entry = self._entries[name]
-            if entry.place > self._furthest[device]:
+            if entry.place > self._furthest[device] and (name, device) not in self._ahead:
                 self._ahead[name, device] = self._keeper.fetch(entry.kept, device)
-                self._furthest[device] = entry.place
+            self._furthest[device] = max(self._furthest[device], entry.place)
 
     def _following(self, place: int) -> list[str]:
         """In recorded order; at least one, where there is one."""

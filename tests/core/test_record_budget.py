@@ -79,7 +79,7 @@ def test_too_little_for_anything(budget):
 
 
 def test_latents_that_do_not_fit():
-    with pytest.raises(P2PError, match="first step at 8×8, with the latents, takes 6.0 MiB"):
+    with pytest.raises(P2PError, match=r"first step at 8×8, with the latents, takes 6.0 MiB"):
         within_budget(PIECES, 4, always=5 * ONE)
-    with pytest.raises(P2PError, match="the latents alone take 5.0 MiB"):
+    with pytest.raises(P2PError, match=r"the latents alone take 5.0 MiB"):
         within_budget([], 4, always=5 * ONE)
