@@ -166,6 +166,7 @@ def test_pinned_memory_is_taken_in_slabs(monkeypatch):
     for shape in [(7,), (3, 5), (0,), (2**17,), (2**17,), (2**22,), ()]:
         places.append(memory.room(torch.empty(shape)).fill_(len(places)))
         assert tuple(places[-1].shape) == shape
+    assert all(place.storage_offset() * place.itemsize % 512 == 0 for place in places)
     assert all((place == number).all() for number, place in enumerate(places))
     assert sizes == [2**20, 2**21, 2**24, 2**23]
     memory.finish()
