@@ -124,7 +124,7 @@ def _json(text: bytes | str, what: str) -> dict[str, Any]:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_number)
+        value = json.loads(text, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
         raise BadHead(f"its {what} is no JSON") from error
     if type(value) is not dict:
@@ -137,10 +137,6 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise BadHead("a name stands in it twice")
     return found
-
-
-def _no_number(text: str) -> None:
-    raise BadHead(f"{text} is no number")
 
 
 def _own(name: str, metadata: Any) -> dict[str, Any]:
