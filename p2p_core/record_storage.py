@@ -1,41 +1,221 @@
-from typing import Literal
+"""What a source run leaves behind for later edits: many tensors under names, written once, then read in that order.
+
+A record is written while a picture is sampled and read while others are, so neither may hold the device up: what is
+kept elsewhere leaves beside the computation, and when one tensor is read, those recorded after it set out.
+"""
+
+import re
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 
+from .record_disk import Disk
+from .record_homes import HOST, InFile, InMemory, Keeper, Kept, OnDevice, OnDisk, Stretch
+from .record_precision import Encoded, Precision, bytes_of, decoded, encoded
+from .record_transfer import Arriving
+
 Home = Literal["device", "memory", "file"]
+
+LONGEST_NAME = 200
+_NAME = re.compile(r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")
+_MOST_AHEAD, _MOST_BYTES_AHEAD = 8, 2**26
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """``place``: among the names, in recorded order."""
+
+    place: int
+    shape: tuple[int, ...]
+    kept: Kept
 
 
 class RecordStorage:
-    def __init__(self, precision, home, folder=None):
-        self.precision, self.home = precision, home
-        self._t = {}
+    """The tensors of one record. Several threads may use it at once."""
 
-    def put(self, name, tensor):
-        self._t[name] = tensor.detach().to({"fp32": torch.float32}.get(self.precision, torch.float16), copy=True)
+    def __init__(self, precision: Precision, home: Home, folder: Path | str | None = None) -> None:
+        """``folder``: of the file, which is temporary; the system's own without it.
 
-    def get(self, name, device, dtype):
-        return self._t[name].to(device, dtype)
+        Raises:
+            P2PError: a folder that cannot be written to.
+        """
+        if precision not in get_args(Precision) or home not in get_args(Home):
+            raise ValueError(f"{precision}, {home}: no such precision, or no such home")
+        self._begin(precision, home, _keeper(home, folder), is_complete=False)
 
-    def __contains__(self, name):
-        return name in self._t
+    @classmethod
+    def of_file(cls, precision: Precision, disk: Disk, stretches: Mapping[str, Sequence[Stretch]]) -> "RecordStorage":
+        """What stands in a file that is there; nothing is added to it, and it outlives the storage.
 
-    def names(self):
-        return tuple(self._t)
+        Args:
+            stretches: per name, in recorded order, the values and, for int8, their scales.
+        """
+        storage = cls.__new__(cls)
+        storage._begin(precision, "file", OnDisk(disk, is_trusted=False), is_complete=True)
+        for name, parts in stretches.items():
+            storage._entries[name] = _Entry(len(storage._names), parts[0].shape, InFile(tuple(parts)))
+            storage._names.append(name)
+        return storage
 
-    def drop(self, names):
-        for n in names:
-            del self._t[n]
+    def _begin(self, precision: Precision, home: Home, keeper: Keeper, is_complete: bool) -> None:
+        self.precision: Precision = precision
+        self.home: Home = home
+        self._keeper, self._is_complete = keeper, is_complete
+        self._entries: dict[str, _Entry] = {}
+        self._names: list[str | None] = []  # by place; None where it was dropped
+        self._ahead: dict[tuple[str, torch.device], Arriving] = {}
+        self._furthest: dict[torch.device, int] = {}  # place that has set out
+        self._lock = threading.RLock()
+        self._end = weakref.finalize(self, keeper.close, False)
 
-    def finish(self):
-        pass
+    def put(self, name: str, tensor: torch.Tensor) -> None:
+        """Keep a tensor of floating point, (…, tokens, channels), on any device. It may be changed afterwards.
 
-    def close(self):
-        self._t.clear()
+        Raises:
+            P2PError: a disk that does not take it.
+            ValueError: a malformed name or one that is there, a tensor of whole numbers, or a record that is closed.
+        """
+        if not is_name(name):
+            raise ValueError(f"{name!r} is no name of a recorded tensor")
+        if not tensor.is_floating_point():
+            raise ValueError(f"{name} is of {tensor.dtype}: only floating point is recorded")
+        with self._lock, _ordinary_tensors():
+            if self._is_complete or not self._end.alive:
+                raise ValueError("nothing is added to this record any more")
+            if name in self._entries:
+                raise ValueError(f"{name} is recorded already")
+            kept = self._keeper.keep(encoded(tensor, self.precision))
+            self._entries[name] = _Entry(len(self._names), tuple(tensor.shape), kept)
+            self._names.append(name)
+
+    def get(self, name: str, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor:
+        """What was put there, decoded on the device. To be read only: it may be what is kept itself.
+
+        Raises:
+            P2PError: a file that was cut off or is damaged.
+            KeyError: no such name.
+        """
+        with _ordinary_tensors():
+            return decoded(self._arriving(name, _with_index(torch.device(device))).wait(), dtype)
+
+    def stored(self, name: str) -> Encoded:
+        """What was put there as it is kept, in the memory of the host; nothing is fetched ahead."""
+        with self._lock, _ordinary_tensors():
+            self._keeper.finish()
+            return self._keeper.fetch(self._entries[name].kept, HOST).wait()
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        return self._entries[name].shape
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def names(self) -> tuple[str, ...]:
+        """In recorded order."""
+        return tuple(self._entries)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget some; names that are not there are passed over. A file keeps their room until it goes."""
+        with self._lock:
+            for name in names:
+                if (entry := self._entries.pop(name, None)) is not None:
+                    self._names[entry.place] = None
+            self._ahead = {key: arriving for key, arriving in self._ahead.items() if key[0] in self._entries}
+
+    def finish(self) -> None:
+        """After the run: all that was put is where it is kept.
+
+        Raises:
+            P2PError: a disk that did not take it all.
+        """
+        with self._lock:
+            if self._end.alive:
+                self._keeper.finish()
+
+    def close(self) -> None:
+        """Free everything; a temporary file goes. Idempotent, and done by garbage collection as well."""
+        with self._lock:
+            self._entries.clear()
+            self._names.clear()
+            self._ahead.clear()
+            if self._end.detach() is not None:
+                self._keeper.close()
 
     @property
-    def nbytes(self):
-        return sum(t.nbytes for t in self._t.values())
+    def nbytes(self) -> int:
+        """Of all that is kept, wherever it is."""
+        with self._lock:
+            return sum(bytes_of(entry.shape, self.precision) for entry in self._entries.values())
 
     @property
-    def ram_bytes(self):
-        return self.nbytes
+    def ram_bytes(self) -> int:
+        """Of what is kept in the memory of the host."""
+        with self._lock:
+            return sum(self._keeper.ram(entry.kept) for entry in self._entries.values())
+
+    def _arriving(self, name: str, device: torch.device) -> Arriving:
+        with self._lock:
+            entry = self._entries[name]
+            arriving = self._ahead.pop((name, device), None)
+            if arriving is None:  # a first one, or a jump
+                arriving = self._keeper.fetch(entry.kept, device)
+                self._furthest[device] = entry.place
+            if self._keeper.travels(device):
+                self._fetch_ahead(entry.place, device)
+            return arriving
+
+    def _fetch_ahead(self, place: int, device: torch.device) -> None:
+        """Those after this place set out, each once; those that a jump has left behind are forgotten."""
+        following = self._following(place)
+        near = {*following, *self._names[max(place - _MOST_AHEAD, 0) : place]}
+        self._ahead = {key: arriving for key, arriving in self._ahead.items() if key[1] != device or key[0] in near}
+        for name in following:
+            entry = self._entries[name]
+            if entry.place > self._furthest[device] and (name, device) not in self._ahead:
+                self._ahead[name, device] = self._keeper.fetch(entry.kept, device)
+            self._furthest[device] = max(self._furthest[device], entry.place)
+
+    def _following(self, place: int) -> list[str]:
+        """In recorded order; at least one, where there is one."""
+        names, size = [], 0
+        for name in self._names[place + 1 : place + 1 + _MOST_AHEAD]:
+            if name is not None:
+                size += bytes_of(self._entries[name].shape, self.precision)
+                if names and size > _MOST_BYTES_AHEAD:
+                    break
+                names.append(name)
+        return names
+
+
+def is_name(name: str) -> bool:
+    """Such as ``cross/0/14.6146/0/0/input.4.0``: letters, digits and ``_.+-``, in parts."""
+    return len(name) <= LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
+def _keeper(home: Home, folder: Path | str | None) -> Keeper:
+    if home == "device":
+        return OnDevice()
+    if home == "memory":
+        return InMemory()
+    return OnDisk(Disk.temporary(None if folder is None else Path(folder)))
+
+
+def _with_index(device: torch.device) -> torch.device:
+    """As tensors name theirs."""
+    return device if device.type == "cpu" or device.index is not None else torch.empty(0, device=device).device
+
+
+@contextmanager
+def _ordinary_tensors() -> Iterator[None]:
+    """Without gradients, and such tensors as can be used in inference mode and outside of it.
+
+    ComfyUI samples in inference mode, and gradients are taken outside of it; a tensor made inside could not be.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        yield
