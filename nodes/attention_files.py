@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..p2p_core.attention_files import load_attention, save_attention
 from ..p2p_core.errors import P2PError
+from ..p2p_core.part_files import remove_stale_parts
 from ._host.files import choosable_files, chosen_file, new_output_file
 from ._host.versions import schema
 from .checks import checked, problem
@@ -46,6 +47,7 @@ class P2PSaveAttention(io.ComfyNode):
     def execute(cls, attention, latent, filename_prefix="attention/maps"):
         attention.recorded()
         file = new_output_file(filename_prefix, SUFFIX)
+        remove_stale_parts(file.path.parent, SUFFIX)
         save_attention(attention, file.path, PACK_VERSION)
         return io.NodeOutput(ui={"attention": [file.for_browser]})
 

@@ -22,6 +22,7 @@ from .attention_store import AttentionRecord, AttentionRequest, AttentionStore, 
 from .chunks import MOST_TOKENS
 from .errors import P2PError
 from .file_checks import refuse_unreadable
+from .part_files import part_of
 from .prompt import LONGEST_TEXT
 from .windows import Window
 
@@ -72,14 +73,13 @@ def save_attention(store: AttentionStore, path: Path, pack_version: str) -> None
         if mask is not None:
             tensors[f"blend.{number}"] = _own_copy(mask)
     header = json.dumps(_header(store.request, record, pack_version))
-    if (
-        len(json.dumps(header)) > _LARGEST_HEADER // 2
-    ):  # as safetensors writes it, and the other half is for the tensors
+    as_written = json.dumps(header)  # by safetensors
+    if len(as_written) > _LARGEST_HEADER // 2:  # the other half is for the tensors
         raise P2PError(
             "The words and prompts of the maps are too long for one file: choose words in P2P Attention Store, or "
             "record fewer pictures at once."
         )
-    unfinished = path.with_name(f"{path.name}.part")
+    unfinished = part_of(path)
     try:
         unfinished.unlink(missing_ok=True)  # a link would be written through
         save_file(tensors, unfinished, metadata={_KEY: header})
@@ -220,7 +220,6 @@ def _blend_masks(header: Mapping[str, Any], tensors: _Tensors) -> tuple[torch.Te
 
 def _row(entry: Any, number: int, steps: int, tensors: _Tensors) -> RowMaps:
     words = _texts(entry, "words")
-
     own_steps = _steps(entry, steps)
 
     def is_maps(shape: Sequence[int]) -> bool:

@@ -81,7 +81,8 @@ class AttentionRecord:
 
     Attributes:
         rows: by row of the batch; a row has several where it has several prompts.
-        progress: of the steps kept, ascending; the mean of the recorded steps' where they were not kept.
+        progress: of the steps kept, ascending; the mean of the recorded steps' where they were not kept, or where no
+            prompt took part in them.
         latent: ``prompt.content_key`` of the latents that the run made, to know them again; "" where it is not known.
         blend_masks: per row of the latent batch, where the local blend let the target differ at the last step: (height,
             width) bool on the CPU, as large as the latent; None for a source, and for a target without a blend. Empty
@@ -135,13 +136,23 @@ class AttentionStore:
                 "seed and run again."
             )
         if not self.record.rows:
-            raise P2PError(
-                "The attention store recorded nothing: no step of the run lies in its window, or none of its prompts "
-                "has words. Widen start and end in P2P Attention Store."
-            )
+            raise P2PError(_nothing_recorded(self.record))
         return self.record
 
     def get_ram_usage(self) -> int:
         """Bytes of the record, for the host's cache that weighs outputs by their memory."""
         tensors = () if self.record is None else self.record.tensors()
         return sum(tensor.nelement() * tensor.element_size() for tensor in tensors)
+
+
+def _nothing_recorded(record: AttentionRecord) -> str:
+    if not record.progress:
+        return (
+            "The attention store recorded nothing: no step of the run lies in its window. Widen start and end in P2P "
+            "Attention Store."
+        )
+    return (
+        "The attention store recorded nothing: in its window no prompt with its words was computed for the whole "
+        "picture. Give the prompt's mask set_cond_area default in place of mask bounds, let its timestep range reach "
+        "into the window, or sample with a cfg above 1 if it is the negative prompt."
+    )

@@ -10,6 +10,7 @@ import torch
 from ...p2p_core.edit import Controller
 from ...p2p_core.errors import P2PError
 from ...p2p_core.source_record import SourceRecord
+from .guarding import guarded
 from .replaying import RecordedSource
 from .text import PROMPT_KEY, refuse_other_prompts
 
@@ -136,7 +137,7 @@ def _merged_entry(
     text = texts[first:]
     if controlnet_prompt == "source":
         extras["cross_attn_controlnet"] = texts[:1].expand_as(text)
-    return [text, extras]
+    return [text, guarded(extras)]
 
 
 def _refuse_different_encoders(parts: Sequence[list]) -> None:

@@ -17,6 +17,7 @@ from .blending import Blending, is_blended
 from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
 from .grids import coarse_factor
+from .guarding import EDITS, refuse_model_without_edits, without_empty_hooks
 from .live import Live, telling, telling_steps
 from .live_maps import LiveMaps
 from .marking import EntryKey, marking_chunks
@@ -39,8 +40,8 @@ from .stepping import (
 from .storing import Recording
 
 WRAPPER_KEY = "prompt_to_prompt"
-# Attachments of the model: True, the stores, of those that are shown while they fill the nodes that show them, records.
-_EDITS, _STORES, _LIVE, _RECORDS = "p2p_edits", "p2p_stores", "p2p_live", "p2p_records"
+# Attachments of the model: the stores, of those that are shown while they fill the nodes that show them, the records.
+_STORES, _LIVE, _RECORDS = "p2p_stores", "p2p_live", "p2p_records"
 _UNEDITED = ("negative", "empty_negative_prompt")  # lists of guiders; a zeroed-out positive in them is no edit
 
 
@@ -51,7 +52,7 @@ def with_edits(model):
         P2PError: the model has no cross-attention on text.
     """
     patched = _wrapped(model)
-    patched.set_attachments(_EDITS, True)
+    patched.set_attachments(EDITS, True)
     return patched
 
 
@@ -98,6 +99,7 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     """Around one whole sampling run: makes its state and installs everything in its options."""
     guider = executor.class_obj
     patcher = guider.model_patcher
+    without_empty_hooks(guider.conds)
     stores = patcher.get_attachment(_STORES) or ()
     for store in stores:
         store.record = None  # whatever happens now, these are not the maps of the run before
@@ -105,7 +107,9 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     latent = tuple(noise.shape[-2:])
     entries = {(name, entry["uuid"]): entry for name, found in guider.conds.items() for entry in found or ()}
     groups = {key: entry[GROUP_KEY] for key, entry in entries.items() if GROUP_KEY in entry and key[0] not in _UNEDITED}
-    rows = _rows_per_group([*groups.values()], noise, bool(patcher.get_attachment(_EDITS)))
+    if groups:
+        refuse_model_without_edits(patcher)  # of an entry with hooks of its own, which has no guard
+    rows = _rows_per_group([*groups.values()], noise, bool(patcher.get_attachment(EDITS)))
     _refuse_cut_groups(guider.model_options, noise, rows)
     start = start_of(noise, latent_image, sampler, sigmas, *args, **kwargs)
     handles = patcher.get_attachment(_RECORDS) or ()
@@ -212,11 +216,6 @@ def _rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: boo
         raise P2PError(
             "This sampler got the model of P2P Apply without its positive conditioning: connect the positive output of "
             "the same P2P Apply, or the model from before it."
-        )
-    if groups and not has_edits:
-        raise P2PError(
-            "This sampler got the positive conditioning of P2P Apply without its model: connect the model output of "
-            "the same P2P Apply (P2P Attention Store goes before or after it)."
         )
     if not groups:
         return 1

@@ -13,6 +13,7 @@ from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt, content_key
 from ...p2p_core.self_maps import SelfMapSums
 from ...p2p_core.word_maps import MapSums, Positions
+from .areas import is_part_of_picture
 from .conditioning import GROUP_KEY
 from .marking import EntryKey
 from .seeing import Watch
@@ -53,7 +54,7 @@ class Recording:
             sourceless: the same of those whose sources were recorded, where the record has nothing of them.
 
         Raises:
-            P2PError: no prompt with words, or a word that none of them has.
+            P2PError: no prompt with words, a word that none of them has, or only such as have an area.
         """
         self._store, self._progress = store, progress
         self._entries: dict[EntryKey, _Recorded] = {}
@@ -66,6 +67,7 @@ class Recording:
             watch = self._watch(entries[key], plan, prompts, words, latent)
             watch.sourceless = sourceless.get(key)
             self._entries[key] = _Recorded(_side(key), prompts, words, watch, key not in sourceless)
+        _refuse_areas([entries[key] for key, recorded in self._entries.items() if any(recorded.words)], latent)
 
     def _watch(
         self, entry: dict, plan: Plan, prompts: Sequence[Prompt], words: Sequence[Labelled], latent: Grid
@@ -97,7 +99,7 @@ class Recording:
         """Hands the maps over, with a mark of the latents they belong to; the one copy from the device."""
         steps = sorted({step for recorded in self._entries.values() for step in recorded.watch.sums.steps})
         rows = [row for recorded in self._entries.values() for row in _rows(recorded, steps)]
-        if self._store.request.keep_steps:
+        if self._store.request.keep_steps and rows:
             progress = tuple(self._progress[min(step, len(self._progress) - 1)] for step in steps)
         else:
             seen = [value for value in self._progress if self._store.request.window.contains(value)]
@@ -131,6 +133,14 @@ def _prompts_with_words(
             "prompt with P2P Text Encode (or add P2P Tag Prompt), or choose the other prompt in P2P Attention Store."
         )
     return found
+
+
+def _refuse_areas(entries: Sequence[Mapping], latent: Grid) -> None:
+    if entries and all(is_part_of_picture(entry, latent) for entry in entries):
+        raise P2PError(
+            "P2P Attention Store records prompts of the whole picture, but the prompt with its words has an area: take "
+            "the area off, or give the prompt a mask instead (Conditioning (Set Mask), set_cond_area default)."
+        )
 
 
 def _has_words(prompt: Prompt) -> bool:

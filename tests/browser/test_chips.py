@@ -1,7 +1,7 @@
 """The word chips in the real front end: chips and text in both directions, with mouse and keyboard."""
 
 import pytest
-from p2p.tests.browser import ui
+from p2p.tests.browser import canvas, ui
 
 FADER, REPLACE, MOVE, BLEND = "P2PReweightController", "P2PReplaceController", "P2PMoveController", "P2PLocalBlend"
 SOURCE, TARGET = "a red cat, at night in fog", "a dog, a dog at night"
@@ -16,19 +16,7 @@ def fader(page):
 
 def shown(page, kind, scale=1.25):
     """The page, with a node's chips in view at this zoom."""
-    page.evaluate(
-        """([kind, scale]) => {
-          const graph = app.canvas.graph;
-          const node = graph.nodes.find((n) => n.type === kind);
-          const {ds} = app.canvas;
-          ds.scale = scale;
-          ds.offset[0] = 200 / scale - node.pos[0];
-          ds.offset[1] = 150 / scale - node.pos[1];
-          app.canvas.setDirty(true, true);
-        }""",
-        [kind, scale],
-    )
-    ui.settle(page)
+    canvas.show(page, kind, scale, (200, 150))
     page.locator(".p2p-chip[data-word^=target]").first.wait_for()  # those of the prompt, once the server has told
     return page
 
@@ -41,12 +29,16 @@ def text(page, kind=FADER, name="scales"):
     )
 
 
-def type_text(page, value):
-    """Type into the text box of the fader, which is the one that has its text."""
+def text_box(page):
+    """That of the fader: the one that has its text."""
     find = (
         "text => [...document.querySelectorAll('textarea')].findIndex((e) => e.checkVisibility() && e.value === text)"
     )
-    page.locator("textarea").nth(page.evaluate(find, text(page))).fill(value)
+    return page.locator("textarea").nth(page.evaluate(find, text(page)))
+
+
+def type_text(page, value):
+    text_box(page).fill(value)
     ui.settle(page)
 
 
@@ -358,3 +350,17 @@ def test_in_a_subgraph(fader, complaints):
     ui.settle(fader)
     assert text(fader) == "red: 3\ncar: 1.05"
     fader.evaluate("app.canvas.setGraph(app.graph.rootGraph ?? app.graph)")
+
+
+def test_chips_alone_in_a_node_follow_its_size(fader):
+    """They share what the node has left with its text box."""
+
+    def heights():
+        return [part.bounding_box()["height"] for part in (fader.locator(".p2p-chips"), text_box(fader))]
+
+    before = heights()
+    canvas.resize(fader, FADER, 0, 200)
+    after = heights()
+    ui.screenshot(fader, "chips_in_a_taller_node")
+    assert sum(after) == pytest.approx(sum(before) + 200, abs=12)
+    assert all(new > old + 60 for new, old in zip(after, before, strict=True))

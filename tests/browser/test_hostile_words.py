@@ -8,7 +8,7 @@ import torch
 from p2p.p2p_core.attention_files import save_attention
 from p2p.p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps
 from p2p.p2p_core.windows import Window
-from p2p.tests.browser import ui
+from p2p.tests.browser import canvas, ui
 from p2p.tests.browser.twins import SMALL
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -52,8 +52,7 @@ def small(page) -> None:
     for kind, values in SMALL.items():
         for name, value in values.items():
             ui.set_widget(page, kind, name, value)
-    # What the server has sampled it does not sample again, and both renderers have the same server.
-    ui.set_widget(page, "KSampler", "seed", 700 + (ui.renderer_of(page) == "vue"))
+    canvas.set_seed(page, 700)
 
 
 def with_markup(page) -> None:
@@ -69,20 +68,6 @@ def with_markup(page) -> None:
         " ".join(WORDS),
     )
     ui.settle(page)
-
-
-def show(page, kind: str) -> None:
-    page.evaluate(
-        """kind => {
-          const node = app.graph.nodes.find((n) => n.type === kind);
-          app.canvas.ds.scale = 1;
-          app.canvas.ds.offset[0] = 300 - node.pos[0];
-          app.canvas.ds.offset[1] = 100 - node.pos[1];
-          app.canvas.setDirty(true, true);
-        }""",
-        kind,
-    )
-    ui.settle(page, 10)
 
 
 def texts(page, choice: str) -> str:
@@ -110,10 +95,10 @@ def test_in_prompts_with_chips_timeline_viewer_and_live_maps(harmless, host):
     with_markup(page)
     ui.set_widget(page, "P2PAttentionStore", "words", PHRASE)
     ui.set_widget(page, "P2PAttentionStore", "live", True)
-    show(page, "P2PAttentionStore")
+    canvas.show(page, "P2PAttentionStore")
     ui.run(page, host)
     page.locator(".p2p-viewer-word").first.wait_for(state="attached")
-    show(page, "P2PAttentionMaps")
+    canvas.show(page, "P2PAttentionMaps")
     shown = page.locator(".p2p-viewer-word", has_text=PHRASE).first
     assert shown.text_content() == PHRASE
     shown.dispatch_event("pointerenter")
@@ -130,14 +115,14 @@ def test_in_prompts_with_chips_and_their_tooltips(harmless, host):
     small(page)
     with_markup(page)
     ui.set_widget(page, "P2PReweightController", "scales", f"{PHRASE}: 2\nred: 1.5")
-    show(page, "P2PReweightController")
+    canvas.show(page, "P2PReweightController")
     chips = page.locator("[data-word]")
     chips.first.wait_for(state="attached")
     for number in range(min(chips.count(), 12)):
         chips.nth(number).dispatch_event("pointerover")
         chips.nth(number).dispatch_event("pointerenter")
     ui.run(page, host)
-    show(page, "P2PApply")
+    canvas.show(page, "P2PApply")
     assert "< img src" in texts(page, ".p2p-live") or "onerror" in texts(page, ".p2p-live")
     ui.screenshot(page, "hostile_chips")
 
@@ -147,7 +132,7 @@ def test_in_the_message_of_a_mistake(harmless, complaints):
     complaints.expect(r"answer 400|Prompt execution failed|prompt_outputs|Prompt outputs")
     ui.load(page, ui.template("fader_mini"))
     ui.set_widget(page, "P2PReweightController", "scales", f"{IMAGE}: {SCRIPT}")
-    show(page, "P2PReweightController")
+    canvas.show(page, "P2PReweightController")
     page.evaluate("() => { app.queuePrompt(0, 1).catch(() => {}); }")
     page.wait_for_timeout(1500)
     ui.screenshot(page, "hostile_message")
@@ -167,31 +152,10 @@ def test_in_a_file_of_attention(harmless, host):
     folder = host.folder / "input"
     folder.mkdir(exist_ok=True)
     save_attention(hostile_store(), folder / FILE, IMAGE)
-    page.evaluate(
-        """file => {
-          const add = (kind, pos, values = {}) => {
-            const node = LiteGraph.createNode(kind);
-            node.pos = pos;
-            app.graph.add(node);
-            for (const [name, value] of Object.entries(values)) {
-              const widget = node.widgets.find((w) => w.name === name);
-              widget.value = value;
-              widget.callback?.(value);
-            }
-            return node;
-          };
-          const load = add('P2PLoadAttention', [0, 0], {file});
-          const maps = add('P2PAttentionMaps', [500, 0]);
-          const picture = add('EmptyImage', [0, 300], {width: 64, height: 64, batch_size: 2});
-          load.connect(0, maps, 'attention');
-          picture.connect(0, maps, 'image');
-        }""",
-        FILE,
-    )
-    ui.settle(page)
+    canvas.maps_of_file(page, FILE, (0xC08040, 0x4080C0), (64, 64))
     ui.run(page, host)
     page.locator(".p2p-viewer-word").first.wait_for(state="attached")
-    show(page, "P2PAttentionMaps")
+    canvas.show(page, "P2PAttentionMaps")
     shown = page.locator(".p2p-viewer-word").all_text_contents()
     assert set(WORDS) <= set(shown)
     for number in range(len(WORDS)):
@@ -213,7 +177,7 @@ def test_in_the_workflow_of_a_picture(harmless):
     ui.drop_file(page, content.getvalue(), f"{IMAGE}.png", "image/png")
     page.wait_for_function("() => app.graph.nodes.some((node) => node.type === 'P2PReweightController')")
     ui.settle(page, 10)
-    show(page, "P2PReweightController")
+    canvas.show(page, "P2PReweightController")
     page.wait_for_timeout(500)
     assert "onerror" in ui.widget(page, "P2PTextEncode", "text")
     assert IMAGE.split()[0] in str(ui.widget(page, "P2PReweightController", "scales"))

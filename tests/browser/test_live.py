@@ -1,7 +1,7 @@
 """While a sampler runs: the timeline on P2P Apply and the forming maps on P2P Attention Store, as a user sees them."""
 
 import pytest
-from p2p.tests.browser import ui
+from p2p.tests.browser import canvas, ui
 
 STEPS = 16
 WATCH = """() => {
@@ -30,28 +30,8 @@ DRAWN = """() => [...document.querySelectorAll('.p2p-live-tile canvas')].map((ca
 def opened(page, name: str, seed: int) -> None:
     ui.load(page, ui.template(name))
     ui.set_widget(page, "KSampler", "steps", STEPS)
-    set_seed(page, seed)
-    centre(page, "P2PApply")
-
-
-def set_seed(page, seed: int) -> None:
-    """One that the server has not sampled yet: what it has is not run again, and the renderers share the server."""
-    ui.set_widget(page, "KSampler", "seed", seed + 1000 * (ui.renderer_of(page) == "vue"))
-
-
-def centre(page, kind: str) -> None:
-    """Widgets of nodes that are out of sight are not on the page."""
-    page.evaluate(
-        """kind => {
-          const node = app.canvas.graph.nodes.find((n) => n.type === kind);
-          app.canvas.ds.scale = 1;
-          app.canvas.ds.offset[0] = 300 - node.pos[0];
-          app.canvas.ds.offset[1] = 200 - node.pos[1];
-          app.canvas.setDirty(true, true);
-        }""",
-        kind,
-    )
-    ui.settle(page, 10)
+    canvas.set_seed(page, seed)
+    canvas.show(page, "P2PApply", place=(300, 200))
 
 
 def watched_run(page, host) -> list[dict]:
@@ -78,7 +58,7 @@ def test_the_timeline_follows_two_runs(page, host):
     assert hint.is_visible() and "which words are edited" in hint.inner_text()
     serialized = ui.workflow(page)
     for seed in (11, 12):
-        set_seed(page, seed)
+        canvas.set_seed(page, seed)
         seen = watched_run(page, host)
         # Self-attention is edited until 0.4 and the words until 0.8 of the schedule, of which there are 16 steps.
         early, middle, late = at_steps(seen, 2, 5), at_steps(seen, 9, 11), at_steps(seen, 15, 16)
@@ -105,7 +85,7 @@ def test_elements_stay_from_step_to_step(page, host):
     opened(page, "local_blend_mini", 21)
     ui.run(page, host)
     page.evaluate("() => { window.liveRow = document.querySelector('.p2p-live-row') }")
-    set_seed(page, 22)
+    canvas.set_seed(page, 22)
     watched_run(page, host)
     assert page.evaluate("() => window.liveRow === document.querySelector('.p2p-live-row')")
 
@@ -143,7 +123,7 @@ def test_inside_a_subgraph(page, host, complaints):
         }"""
     )
     ui.settle(page, 20)
-    centre(page, "P2PApply")
+    canvas.show(page, "P2PApply", place=(300, 200))
     assert page.evaluate("() => app.canvas.graph !== app.graph")
     seen = watched_run(page, host)
     assert any("red ×3" in look["active"] for look in at_steps(seen, 2, STEPS))
@@ -154,7 +134,7 @@ def test_maps_appear_while_they_form_if_asked(page, host, is_live):
     opened(page, "attention_maps_mini", 61 + is_live)
     ui.set_widget(page, "KSampler", "steps", 40)
     ui.set_widget(page, "P2PAttentionStore", "live", is_live)
-    centre(page, "P2PAttentionStore")
+    canvas.show(page, "P2PAttentionStore", place=(300, 200))
     assert page.locator(".p2p-live-maps .p2p-live-hint").is_visible() == is_live
     page.evaluate(
         """() => {

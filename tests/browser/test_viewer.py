@@ -10,7 +10,7 @@ from p2p.p2p_core.attention_files import save_attention
 from p2p.p2p_core.attention_pictures import heat_colours, heat_map, shares
 from p2p.p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps
 from p2p.p2p_core.windows import Window
-from p2p.tests.browser import ui
+from p2p.tests.browser import canvas, ui
 from PIL import Image
 
 FILE = "known.attention.safetensors"
@@ -56,39 +56,10 @@ def known_file(host):
 @pytest.fixture
 def viewer(page, host, known_file):
     """The viewer of a node that has run on the known maps and two plain pictures, in view."""
-    build(page)
+    canvas.maps_of_file(page, FILE, COLOURS, PICTURE)
     ui.run(page, host)
     in_view(page)
     return page.locator(".p2p-viewer")
-
-
-def build(page, words: str = "") -> None:
-    page.evaluate(
-        """([file, colours, [height, width], words]) => {
-          const add = (kind, pos, values = {}) => {
-            const node = LiteGraph.createNode(kind);
-            node.pos = pos;
-            app.graph.add(node);
-            for (const [name, value] of Object.entries(values)) {
-              const widget = node.widgets.find((w) => w.name === name);
-              widget.value = value;
-              widget.callback?.(value);
-            }
-            return node;
-          };
-          const load = add('P2PLoadAttention', [0, 0], {file});
-          const maps = add('P2PAttentionMaps', [900, 0], {words});
-          const batch = add('ImageBatch', [600, 0]);
-          colours.forEach((color, place) => {
-            const picture = add('EmptyImage', [300, 200 * place], {width, height, batch_size: 1, color});
-            picture.connect(0, batch, place);
-          });
-          load.connect(0, maps, 'attention');
-          batch.connect(0, maps, 'image');
-        }""",
-        [FILE, COLOURS, PICTURE, words],
-    )
-    ui.settle(page)
 
 
 def in_view(page) -> None:
@@ -420,16 +391,6 @@ def test_one_run_after_another(viewer, page, host):
     assert viewer.locator(".p2p-viewer-word").all_inner_texts() == ["mat", "mat"]
 
 
-CORNER = """() => {
-  const node = app.graph.nodes.find((n) => n.type === 'P2PAttentionMaps');
-  const shown = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect();
-  const {ds} = app.canvas;
-  return shown
-    ? [shown.right, shown.bottom]
-    : [0, 1].map((axis) => (node.pos[axis] + node.size[axis] + ds.offset[axis]) * ds.scale);
-}"""
-
-
 def test_it_follows_the_size_of_its_node(viewer, page):
     def size():
         place = viewer.bounding_box()
@@ -438,12 +399,7 @@ def test_it_follows_the_size_of_its_node(viewer, page):
     page.evaluate("app.canvas.ds.offset[1] -= 250; app.canvas.setDirty(true, true)")
     ui.settle(page)
     before = size()
-    x, y = page.evaluate(CORNER)
-    page.mouse.move(x - 5, y - 5)
-    page.mouse.down()
-    page.mouse.move(x + 155, y + 115, steps=5)
-    page.mouse.up()
-    ui.settle(page)
+    canvas.resize(page, "P2PAttentionMaps", 160, 120)
     after = size()
     assert after[0] == pytest.approx(before[0] + 160, abs=12)
     assert after[1] > before[1] + 30  # the node's word chips get their part

@@ -28,6 +28,10 @@ class TestStore:
         with pytest.raises(P2PError, match=r"recorded nothing.*Widen start and end"):
             AttentionStore(request(), AttentionRecord((), ())).recorded()
 
+    def test_a_window_with_steps_is_not_blamed(self):
+        with pytest.raises(P2PError, match=r"recorded nothing: in its window no prompt .* mask .* range .* cfg"):
+            AttentionStore(request(), AttentionRecord((), (0.5,))).recorded()
+
     def test_copies_of_model_options_share_the_handle(self):
         handle = AttentionStore(request())
         options = copy.deepcopy({"transformer_options": {"store": [handle]}})

@@ -131,8 +131,6 @@ def link_left_out(prompt, chance, graph):
 def model_without_edits(prompt, chance, graph):
     """All samplers and guiders get the model from before P2P Apply."""
     before = next(node["inputs"]["model"] for node in prompt.values() if node["class_type"] == "P2PApply")
-    if prompt[before[0]]["class_type"] != "P2PAttentionStore":
-        return None  # nothing of the pack is on such a model, so nothing can refuse it
     return _on_all_samplers(
         prompt, "model", before,
         ("got the positive conditioning of P2P Apply without its model", "connect the model output of the same"),

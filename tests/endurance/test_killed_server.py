@@ -65,8 +65,11 @@ def test_a_killed_server_starts_again(comfyui, undisturbed, tmp_path):
         assert len(saved_before) - len(whole) <= (name == "half a picture")
         whole = saved_before
         assert len(_files(tmp_path, f"{SUFFIX}.part")) == number // len(WAYS) + 1
+    for part in tmp_path.rglob(f"*{SUFFIX}.part"):
+        os.utime(part, (0, 0))  # it was long ago
     with faulty_server(comfyui, tmp_path) as server:
         whole = _all_is_well(server, undisturbed, whole)
+    assert _files(tmp_path, f"{SUFFIX}.part") == []
     note("killed server", kills=MOMENTS, ways=sorted(WAYS), files=len(whole))
 
 

@@ -59,5 +59,11 @@ def rows_of(*conditionings):
     return [[cond, {"pooled_output": pooled}]]
 
 
+def for_any_model(positive, *others):
+    """What a sampler gets, with the positive of P2P Apply for models without edits or with edits of other means."""
+    free = [[cond, {name: value for name, value in extras.items() if name != "hooks"}] for cond, extras in positive]
+    return free, *others
+
+
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).norm() / b.norm())

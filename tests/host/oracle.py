@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
+from p2p.nodes._host.guarding import EDITS
 from p2p.nodes._host.progress import progress_of
 from p2p.p2p_core import naive
 from p2p.p2p_core.edit import Edit
@@ -34,6 +35,7 @@ def with_explicit_maps(model, edits, largest_self_grid: int | None = None, see: 
         see: called with (condition, the maps of its rows, options) at every cross-attention.
     """
     oracle = model.clone()
+    oracle.set_attachments(EDITS, True)  # it edits too, so the positive of P2P Apply is for it
     sampling = model.get_model_object("model_sampling")
 
     def replaced(edited, plain):

@@ -14,7 +14,7 @@ from p2p.nodes.refine import P2PRefineController
 from p2p.nodes.replace import P2PReplaceController
 from p2p.nodes.reweight import P2PReweightController
 
-from .graph import SOURCE, TARGET, applied, empty_latent, outputs, relative, sample, text
+from .graph import SOURCE, TARGET, applied, empty_latent, for_any_model, outputs, relative, sample, text
 from .oracle import with_explicit_maps
 from .tiny_models import sd15, sdxl_shaped
 from .tiny_sdxl import tiny_sdxl
@@ -124,7 +124,7 @@ def compare(model, clip, controller, latent, **sampling) -> tuple[float, float]:
     (edits,) = (entry.controller.edits for entry in controller.entries)
     expected = sample(with_explicit_maps(model, edits), *inputs, **sampling)
     return relative(sample(patched, *inputs, **sampling), expected), relative(
-        sample(model, *inputs, **sampling), expected
+        sample(model, *for_any_model(*inputs), **sampling), expected
     )
 
 
@@ -283,7 +283,7 @@ def test_everything_at_once_in_half_precision(tiny, dtype, of_latents, of_maps, 
             P2PAttentionStore, model=patched, words="", prompt="positive", largest_grid="all", start=0.0, end=1.0,
             keep_steps=False,
         )  # fmt: skip
-        results.append((sample(watched, *inputs), store.record, sample(model, *inputs)))
+        results.append((sample(watched, *inputs), store.record, sample(model, *for_any_model(*inputs))))
     (found, record, _), (expected, expected_record, plain) = results
     for row in range(4):
         assert relative(found[row], expected[row]) < of_latents

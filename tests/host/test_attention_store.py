@@ -400,6 +400,14 @@ class TestCallsOfTheModel:
         rows = record_of(model, (both, plain_text(clip, ""), empty_latent()), {}, steps=1).rows
         assert [row.prompt for row in rows] == [SOURCE]
 
+    @pytest.mark.parametrize(
+        "area", [(16, 16, 0, 0), ("percentage", 1.0, 1.0, 0.0, 0.0)], ids=["in places", "in parts"]
+    )
+    def test_an_area_of_the_whole_picture_is_recorded(self, tiny, area):
+        model, clip, _ = tiny
+        whole = [[cond, {**extras, "area": area}] for cond, extras in text(clip, SOURCE)]
+        assert record_of(model, (whole, plain_text(clip, ""), empty_latent()), {}, steps=1).rows
+
     @pytest.mark.parametrize("sampler", ["dpm_2", "dpmpp_sde", "seeds_3", "sa_solver_pece", "heunpp2", "dpm_adaptive"])
     def test_samplers_of_several_calls_record_each_step_once(self, tiny, sampler):
         model, clip, _ = tiny
@@ -495,8 +503,38 @@ class TestRefusedBeforeTheFirstStep:
         model, clip, _ = tiny
         watched, store = with_store(model, start=0.9, end=0.95)
         sample(watched, text(clip, SOURCE), plain_text(clip, ""), empty_latent(), steps=2)
-        with pytest.raises(P2PError, match="recorded nothing"):
+        with pytest.raises(P2PError, match="no step of the run lies in its window"):
             store.recorded()
+
+    @pytest.mark.parametrize(
+        ("area", "words"),
+        [((8, 16, 0, 0), ""), ((16, 8, 0, 8), "dog"), (("percentage", 1.0, 0.5, 0.0, 0.0), "dog")],
+        ids=["every word", "of a word that is elsewhere", "in parts"],
+    )
+    def test_an_area(self, tiny, counted, area, words):
+        clip = tiny[1]
+        part = [[cond, {**extras, "area": area}] for cond, extras in text(clip, "a dog")]
+        others = text(clip, "a cat") if words else []
+        inputs = ([*others, *part], plain_text(clip, ""), empty_latent())
+        self.refused(counted, inputs, "the prompt with its words has an area: take the area off", words=words)
+
+    @pytest.mark.parametrize("keep_steps", [True, False])
+    def test_a_prompt_that_is_never_computed_for_the_whole_picture(self, tiny, keep_steps):
+        """The host finds the bounds of a mask when it samples, and skips the negative prompt at cfg 1."""
+        model, clip, _ = tiny
+        mask = torch.zeros(1, 16, 16)
+        mask[:, :8] = 1
+        bounded = host_nodes.ConditioningSetMask().append(text(clip, SOURCE), mask, "mask bounds", 1.0)[0]
+        late = host_nodes.ConditioningSetTimestepRange().set_range(text(clip, SOURCE), 0.9, 1.0)[0]
+        for positive, negative, settings, cfg in (
+            (bounded, plain_text(clip, ""), {}, 5.0),
+            ([*late, *plain_text(clip, "a dog")], plain_text(clip, ""), {"end": 0.4}, 5.0),
+            (plain_text(clip, "a dog"), text(clip, SOURCE), {"prompt": "negative"}, 1.0),
+        ):
+            watched, store = with_store(model, keep_steps=keep_steps, **settings)
+            sample(watched, positive, negative, empty_latent(), steps=2, cfg=cfg)
+            with pytest.raises(P2PError, match="in its window no prompt with its words was computed for the whole"):
+                store.recorded()
 
 
 class _Maps(TorchDispatchMode):

@@ -4,7 +4,7 @@ import comfy.samplers
 import pytest
 import torch
 
-from .graph import SOURCE, applied, empty_latent, plain_text, relative, replace_controller, sample, text
+from .graph import SOURCE, applied, empty_latent, for_any_model, plain_text, relative, replace_controller, sample, text
 
 # Its step size comes from an error norm over the whole batch, so rows are not independent.
 ROWS_SHARE_STEPS = {"dpm_adaptive"}
@@ -37,7 +37,7 @@ def test_invariant_2_sources_are_what_the_seed_gives_alone(tiny, sampler):
 def test_a_plain_batch_would_have_drifted_apart(tiny, sampler):
     """What the test above would see without the tie: the samplers that draw noise give every row its own."""
     _, positive, negative, latent = same_prompts(tiny)
-    plain = sample(tiny[0], positive, negative, latent, sampler=sampler)
+    plain = sample(tiny[0], *for_any_model(positive, negative, latent), sampler=sampler)
     assert relative(plain[1], plain[0]) > 1e-2
 
 

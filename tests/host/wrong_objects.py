@@ -230,6 +230,9 @@ GRAPHS = [
                ("without its positive conditioning", "connect the positive output of the same P2P Apply")),
     WrongGraph("the positive without its model", lambda good: _stored(good, _applied(good)[1]),
                ("without its model", "connect the model output of the same P2P Apply")),
+    WrongGraph("the positive on a model from before every node of the pack", lambda good: sample(
+        good.model, *_applied(good)[1:], steps=2),
+        ("without its model", "connect the model output of the same P2P Apply")),
     WrongGraph("a latent from before P2P Apply", lambda good: sample(*_applied(good, latent=good.latent), steps=2),
                ("The latent has 1 rows", "connect the latent output of P2P Apply")),
     WrongGraph("two edits with other numbers of targets combined", lambda good: sample(
@@ -243,6 +246,9 @@ GRAPHS = [
                ("finds no words in the negative conditioning", "or choose the other prompt")),
     WrongGraph("a store of an empty prompt", lambda good: _stored(good, text(good.clip, "")),
                ("finds no words in the positive conditioning", "or choose the other prompt")),
+    WrongGraph("a store of a prompt with an area", lambda good: _stored(
+        good, host_nodes.ConditioningSetArea().append(good.source, 32, 32, 0, 0, 1.0)[0]),
+        ("the prompt with its words has an area", "take the area off")),
     WrongGraph("a blend by words of an area", lambda good: sample(*_applied(good, controller=outputs(
         P2PLocalBlend, **good.inputs_of("P2PLocalBlend"))[0], positive=host_nodes.ConditioningSetArea().append(
             _applied(good, outputs(P2PLocalBlend, **good.inputs_of("P2PLocalBlend"))[0])[1], 32, 32, 0, 0, 1.0)[0]),

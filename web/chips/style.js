@@ -9,6 +9,9 @@ export const STYLE = `
   user-select: none; cursor: default; }
 .lg-node-widget .p2p-chips, .lg-node .p2p-chips {
   --p2p-ground: var(--component-node-widget-background, var(--comfy-input-bg, #222)); }
+/* Front end 1.35.9 gives a row that grows to its own text widgets only. A row beyond those it lists grows too. */
+.lg-node-widgets[style$="min-content;"] > .lg-node-widget:last-child:has(.p2p-chips.widget-expands) {
+  grid-row: -2 / span 2; }
 .p2p-section + .p2p-section { margin-top: 3px; }
 .p2p-label { align-self: center; margin-right: 2px; color: var(--p2p-dim); font-size: 11px; }
 .p2p-list { display: flex; flex-wrap: wrap; gap: 4px; align-items: stretch; min-width: 0; padding: 2px; }

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from comfy.patcher_extension import WrappersMP
 from einops import rearrange
+from p2p.nodes._host.guarding import EDITS
 from p2p.nodes._host.progress import progress_of
 from p2p.p2p_core import naive
 
@@ -56,6 +57,7 @@ def with_explicit_edits(model, controller, positive: list, kernel: Callable | No
     """
     texts = [(entry[0], edits.controller.edits) for entry, edits in zip(positive, controller.entries, strict=False)]
     oracle = model.clone()
+    oracle.set_attachments(EDITS, True)  # it edits too, so the positive of P2P Apply is for it
     oracle.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "explicit_maps", _marking(texts))
     sampling = model.get_model_object("model_sampling")
 
