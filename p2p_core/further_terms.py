@@ -84,8 +84,8 @@ class _Addition:
 
         if self.placement.scale != 1:
             parts = [[word_map(row, columns) for row, columns in words] for words in self.words]
-            maps = torch.stack([torch.stack(maps).sum(dim=0) for maps in parts])
-            return places_of(grid, self.placement, centre_of(maps, grid))
+            word = torch.stack([torch.stack(of_row).sum(dim=0) for of_row in parts])
+            return places_of(grid, self.placement, centre_of(word, grid))
         if grid not in self._places:
             self._places[grid] = places_of(grid, self.placement, torch.zeros(1, 2, device=q.device))
         return self._places[grid]
