@@ -28,6 +28,13 @@ def tell_browser(event: str, data: Mapping) -> None:
         server.send_sync(f"prompt_to_prompt.{event}", dict(data), server.client_id)
 
 
+def show_text(node: str | None, text: str) -> None:
+    """Shows a text on a node while the graph runs, as the host does with its progress (0.3.75)."""
+    server = _listened_to()
+    if server is not None and node is not None:
+        server.send_progress_text(text, node)
+
+
 def _listened_to():
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     return server if server is not None and server.client_id is not None else None

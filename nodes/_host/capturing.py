@@ -1,6 +1,8 @@
 """Recording a source while it is sampled: what its layers look with, and the latents of every model call."""
 
 import functools
+import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from einops import rearrange
 from ...p2p_core.placement import Grid
 from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_record import Kind, Moment, RecordHandle, RecordRequest, SourceRecord, layer_name
+from .browser import show_text
 from .record_plan import RecordPlan
 
 
@@ -22,17 +25,19 @@ class Capture:
     Attributes:
         rows: of the batch for every picture of the source, of which it is the first.
         plan: what is kept.
-        positions: per prompt, the tokens whose maps are kept.
+        storage: of what the layers had.
+        latents: of the small tensors that are kept as they are.
     """
 
     handle: RecordHandle
     rows: int
     plan: RecordPlan
-    positions: tuple[tuple[int, ...], ...]
     storage: RecordStorage
     latents: RecordStorage
     _pending: list[torch.Tensor] = field(default_factory=list)
     _final: list[torch.Tensor] = field(default_factory=list)
+    _calls: Counter = field(default_factory=Counter)
+    _kept: dict[str, tuple] = field(default_factory=dict)
 
     @property
     def request(self) -> RecordRequest:
@@ -49,16 +54,45 @@ class Capture:
     def take(self, kind: Kind, name: "LayerName", step: int, rows: torch.Tensor, sets: Sequence[str]) -> None:
         """The hidden states of one prompt's rows at a layer."""
         if self.plan.keeps(kind, step, sets, name.grid):
-            self.storage.put(name.of(kind), rows[:: self.rows])
+            self._keep(kind, name, step, sets, rows[:: self.rows])
 
     def take_maps(
         self, name: "LayerName", step: int, q: torch.Tensor, k: torch.Tensor, heads: int, sets: Sequence[str]
     ) -> None:
         """The maps of the words, of one prompt's rows at a layer."""
         if self.plan.keeps("words", step, sets, name.grid):
-            positions = self.positions[name.entry]
-            maps = maps_of_tokens(q[:: self.rows], k[:: self.rows], positions, self.plan.tokens[name.entry], heads)
-            self.storage.put(name.of("words"), pooled(maps, name.grid, self.request.pooling))
+            positions, tokens = self.plan.positions[name.entry], self.plan.tokens[name.entry]
+            maps = maps_of_tokens(q[:: self.rows], k[:: self.rows], positions, tokens, heads)
+            self._keep("words", name, step, sets, pooled(maps, name.grid, self.request.pooling))
+
+    def _keep(self, kind: Kind, name: "LayerName", step: int, sets: Sequence[str], tensor: torch.Tensor) -> None:
+        self._kept[name.of(kind)] = kind, step, sets, name.grid
+        self.storage.put(name.of(kind), tensor)
+
+    def begin_call(self, step: int) -> None:
+        """A model call of a step begins. Only now is it known how many a sampler makes.
+
+        Raises:
+            P2PError: with so many nothing fits.
+        """
+        self._calls[step] += 1
+        if self._calls[step] > self.plan.size.calls:
+            self.plan = self.plan.with_calls(self._calls[step])
+            self.tell()
+            left_out = [name for name, piece in self._kept.items() if not self.plan.keeps(*piece)]
+            self.storage.drop(left_out)
+            for name in left_out:
+                del self._kept[name]
+
+    def tell(self) -> None:
+        """Says what is kept.
+
+        Raises:
+            P2PError: nothing fits.
+        """
+        sentence = self.plan.budget.sentence
+        logging.info("Prompt-to-Prompt: %s", sentence)
+        show_text(self.handle.node, sentence)
 
     def sampled(self, latents: torch.Tensor) -> None:
         """The sampler's own latents, before the model call that follows."""

@@ -18,6 +18,7 @@ from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
 from .grids import coarse_factor
 from .guarding import EDITS, refuse_model_without_edits, without_empty_hooks
+from .layers import layers_of
 from .live import Live, telling, telling_steps
 from .live_maps import LiveMaps
 from .marking import EntryKey, marking_chunks
@@ -25,6 +26,7 @@ from .pacing import Pace
 from .patches import has_cross_attention, install_patches
 from .progress import progress_of
 from .record_facts import run_facts, start_of
+from .record_plan import RunSize
 from .recording import abandoning, finish_captures, new_captures, replayed_record, source_entries
 from .run import Mark, Run, plans_of, sourceless
 from .stepping import (
@@ -122,7 +124,14 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     without = dict(zip(groups, without.values(), strict=False))
     plan_of_entry = {key: plans[group] for key, group in groups.items()}
     recordings = [Recording(store, entries, plan_of_entry, without, progress, latent) for store in stores]
-    captures = new_captures(handles, entries, rows, progress)
+    size = RunSize(
+        tuple(layers_of(patcher.model.diffusion_model)) if handles else (),
+        coarse_factor(patcher.model),
+        noise.shape[0] // rows,
+        noise.shape[1],
+        latent,
+    )
+    captures = new_captures(handles, entries, rows, progress, size)
     numbers = {key: number for number, key in enumerate(source_entries(entries))}
     marks = {
         key: mark

@@ -1,6 +1,6 @@
 """Where the attention patches of a run go in the host's options."""
 
-from comfy.ldm.modules.attention import BasicTransformerBlock, optimized_attention
+from comfy.ldm.modules.attention import optimized_attention
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
 from .attention import (
@@ -10,12 +10,13 @@ from .attention import (
     self_attention_patch,
     unchanged_rows_check,
 )
+from .layers import layers_of
 from .run import Run
 
 
 def install_patches(transformer_options: dict, run: Run, network: UNetModel) -> None:
     """Puts the patches of this pack first in their lists, or around the replaced attn2 there is."""
-    blocks = dict(_blocks(network))
+    blocks = {layer.site: layer.block for layer in layers_of(network)}
     patches = dict(transformer_options.get("patches", {}))
     if run.needs_self_attention:
         layers, others = {site: block.attn1 for site, block in blocks.items()}, patches.get("attn1_patch", [])
@@ -46,13 +47,4 @@ def host_attention(q, k, v, options: dict):
 
 
 def has_cross_attention(network) -> bool:
-    return isinstance(network, UNetModel) and any(True for _ in _blocks(network))
-
-
-def _blocks(network: UNetModel):
-    """The blocks with cross-attention, each after its key: (block name, block number, transformer index)."""
-    for name, module in network.named_modules():
-        if isinstance(module, BasicTransformerBlock) and module.attn2 is not None:
-            part, number, *_, index = name.split(".")
-            block = part.split("_")[0]
-            yield (block, 0 if block == "middle" else int(number), int(index)), module
+    return isinstance(network, UNetModel) and any(True for _ in layers_of(network))

@@ -1,9 +1,13 @@
 """The records of a run: what it fills, and what it reads."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import folder_paths
+
 from ...p2p_core.errors import P2PError
+from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt
 from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_record import RecordHandle, SourceRecord
@@ -11,7 +15,7 @@ from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
 from .marking import EntryKey
 from .record_facts import Start, refuse_other_run
-from .record_plan import RecordPlan
+from .record_plan import RecordPlan, RunSize
 from .text import PROMPT_KEY, prompt_facts
 
 _UNEDITED = ("negative", "empty_negative_prompt")
@@ -31,7 +35,11 @@ def source_entries(entries: Mapping[EntryKey, dict]) -> dict[EntryKey, Prompt]:
 
 
 def new_captures(
-    handles: Sequence[RecordHandle], entries: Mapping[EntryKey, dict], rows: int, progress: Sequence[float]
+    handles: Sequence[RecordHandle],
+    entries: Mapping[EntryKey, dict],
+    rows: int,
+    progress: Sequence[float],
+    size: RunSize,
 ) -> tuple[Capture, ...]:
     """What the records of a run get.
 
@@ -39,7 +47,8 @@ def new_captures(
         rows: of the batch for every picture.
 
     Raises:
-        P2PError: no prompt with words, or one without a word that is to be kept.
+        P2PError: no prompt with words, a word that is to be kept and stands in none, a run whose sources are
+            recorded themselves, or one of which nothing fits.
     """
     for handle in handles:
         handle.replace(None)  # whatever happens now, this is not the record of the run before
@@ -49,17 +58,33 @@ def new_captures(
             "P2P Record finds no words in the positive conditioning of this sampler: encode the prompt with P2P Text "
             "Encode (or add P2P Tag Prompt)."
         )
-    return tuple(_capture(handle, prompts, rows, tuple(progress)) for handle in handles)
+    if handles and any(GROUP_KEY in entry and entry[GROUP_KEY].recorded is not None for entry in entries.values()):
+        raise P2PError(
+            "P2P Record cannot record a run whose source comes from a record: connect it to the sampler of the source."
+        )
+    captures = tuple(_capture(handle, prompts, rows, tuple(progress), size) for handle in handles)
+    for capture in captures:
+        capture.tell()
+    return captures
 
 
-def _capture(handle: RecordHandle, prompts: Sequence[Prompt], rows: int, progress: tuple[float, ...]) -> Capture:
+def _capture(
+    handle: RecordHandle, prompts: Sequence[Prompt], rows: int, progress: tuple[float, ...], size: RunSize
+) -> Capture:
     request = handle.request
+    if request.keep == "words":
+        refuse_missing(request.words, prompts)
+    words = [[word for word in request.words if stands_in(prompt, word)] for prompt in prompts]
     positions = tuple(
-        tuple(sorted({position for word in request.words for position in prompt.find(word)})) for prompt in prompts
+        tuple(sorted({position for word in own for position in prompt.find(word)}))
+        for own, prompt in zip(words, prompts, strict=True)
     )
-    plan = RecordPlan(request, progress, tuple(prompt.token_count for prompt in prompts))
+    plan = RecordPlan(request, progress, tuple(prompt.token_count for prompt in prompts), positions, size)
+    folder = folder_paths.get_temp_directory() if request.home == "file" else None
+    if folder is not None:
+        os.makedirs(folder, exist_ok=True)
     latents = RecordStorage("fp32", "device" if request.home == "device" else "memory")
-    return Capture(handle, rows, plan, positions, RecordStorage(request.precision, request.home), latents)
+    return Capture(handle, rows, plan, RecordStorage(request.precision, request.home, folder), latents)
 
 
 def finish_captures(captures: Sequence[Capture], facts: Mapping, entries: Mapping, start: Start, result) -> None:
@@ -69,7 +94,7 @@ def finish_captures(captures: Sequence[Capture], facts: Mapping, entries: Mappin
     for capture in captures:
         told = [
             {**prompt_facts(entries[key], prompt), "positions": list(positions), "tokens": prompt.token_count}
-            for (key, prompt), positions in zip(prompts.items(), capture.positions, strict=True)
+            for (key, prompt), positions in zip(prompts.items(), capture.plan.positions, strict=True)
         ]
         own = {"keep": capture.request.keep, "pooling": capture.request.pooling, "prompts": told}
         capture.finish({**facts, **own}, {name: part for name, part in exact.items() if part is not None}, result)

@@ -119,6 +119,8 @@ def capturing_results(run: Run, captures: Sequence[Capture]):
 
     def wrapper(executor, x, *args, **kwargs):
         moment, latents = run.moment, x.clone()
+        for capture in captures:
+            capture.begin_call(run.step)
         denoised = executor(x, *args, **kwargs)
         for capture in captures:
             capture.predicted(moment, latents, denoised)
