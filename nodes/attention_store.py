@@ -3,13 +3,11 @@
 from comfy_api.latest import io
 
 from ..p2p_core.attention_store import AttentionRequest, AttentionStore
-from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_words
-from ..p2p_core.windows import Window
 from ._host.browser import own_id
 from ._host.install import with_store
 from ._host.versions import schema
-from .checks import checked, problem
+from .checks import checked, problem, recorded_window
 from .following import GRIDS, fraction
 from .types import AttentionType
 
@@ -76,26 +74,17 @@ class P2PAttentionStore(io.ComfyNode):
     def validate_inputs(cls, words=None, start=None, end=None):
         def check():
             parse_words(words or "")
-            _recorded_window(start, end)
+            recorded_window(start, end)
 
         return problem(cls, {"words": words, "start": start, "end": end}, check)
 
     @classmethod
     @checked
     def execute(cls, model, words, prompt, largest_grid, start, end, keep_steps, self_maps=False, live=False):
-        window = _recorded_window(start, end)
+        window = recorded_window(start, end)
         request = AttentionRequest(parse_words(words), prompt, largest_grid, window, keep_steps, self_maps)
         store = AttentionStore(request)
         return io.NodeOutput(with_store(model, store, own_id(cls) if live else None), store)
-
-
-def _recorded_window(start: float | None, end: float | None) -> Window | None:
-    """None where one of the two is not known yet."""
-    if start is None or end is None:
-        return None
-    if start >= end:
-        raise P2PError(f"start ({start}) is not before end ({end}), so nothing would be recorded: give a later end.")
-    return Window(start, end)
 
 
 NODES = [P2PAttentionStore]

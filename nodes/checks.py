@@ -13,6 +13,7 @@ import torch
 
 from ..p2p_core.attention_store import AttentionStore
 from ..p2p_core.errors import P2PError
+from ..p2p_core.source_record import RecordHandle
 from ..p2p_core.windows import Window
 from ._host.conditioning import EditedConditioning
 
@@ -70,6 +71,19 @@ def window(start_name: str, start: float | None, end_name: str, end: float | Non
         return None
     if start > end:
         raise P2PError(f"{start_name} ({start}) is after {end_name} ({end}): swap the two.")
+    return Window(start, end)
+
+
+def recorded_window(start: float | None, end: float | None) -> Window | None:
+    """The part of sampling that is recorded; None where one of the two is not known yet.
+
+    Raises:
+        P2PError: it is empty.
+    """
+    if start is None or end is None:
+        return None
+    if start >= end:
+        raise P2PError(f"start ({start}) is not before end ({end}), so nothing would be recorded: give a later end.")
     return Window(start, end)
 
 
@@ -140,5 +154,9 @@ _OBJECTS: dict[str, tuple[Callable[[object], bool], str]] = {
     "P2P_ATTENTION": (
         lambda value: isinstance(value, AttentionStore),
         "connect the attention output of P2P Attention Store or P2P Load Attention",
+    ),
+    "P2P_RECORD": (
+        lambda value: isinstance(value, RecordHandle),
+        "connect the record output of P2P Record or P2P Load Record",
     ),
 }

@@ -108,8 +108,19 @@ class Capture:
         """What the sampler ended with."""
         self._final[:] = [latents[:: self.rows].clone()]
 
-    def finish(self, facts: Mapping, exact: Mapping[str, torch.Tensor], result: torch.Tensor) -> None:
-        """The run is over: hands the record over."""
+    def finish(
+        self,
+        facts: Mapping,
+        exact: Mapping[str, torch.Tensor],
+        result: torch.Tensor,
+        maps: Mapping[str, torch.Tensor],
+    ) -> None:
+        """The run is over: hands the record over.
+
+        Args:
+            exact, result: of all rows of the batch.
+            maps: of the sources alone.
+        """
         self.storage.finish()
         self.latents.finish()
         tensors = {name: self.latents.get(name, torch.device("cpu"), torch.float32) for name in self.latents.names()}
@@ -118,6 +129,7 @@ class Capture:
         tensors["result"] = result[:: self.rows].detach().to("cpu", copy=True)
         if self._final:
             tensors["final"] = self._final[0].to("cpu", copy=True)
+        tensors |= maps
         self.handle.replace(SourceRecord(dict(facts), tensors, self.storage))
 
     def abandon(self) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from ...p2p_core.edit import Controller
 from ...p2p_core.errors import P2PError
+from ...p2p_core.key_words import with_key_words
 from ...p2p_core.source_record import SourceRecord
 from .guarding import guarded
 from .replaying import RecordedSource
@@ -133,7 +134,10 @@ def _merged_entry(
         extras["pooled_output"] = torch.cat(pooled[first:])
     texts = torch.cat(_of_one_length([part[0] for part in parts]))
     source = None if recorded is None else RecordedSource(*recorded, texts[:1])
-    extras[GROUP_KEY] = Group(entry.controller, node, source)
+    controller = entry.controller
+    if source is not None and source.kind == "maps":
+        controller = with_key_words(controller, source.record.positions(source.entry))
+    extras[GROUP_KEY] = Group(controller, node, source)
     text = texts[first:]
     if controlnet_prompt == "source":
         extras["cross_attn_controlnet"] = texts[:1].expand_as(text)

@@ -18,7 +18,6 @@ from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
 from .grids import coarse_factor
 from .guarding import EDITS, refuse_model_without_edits, without_empty_hooks
-from .layers import layers_of
 from .live import Live, telling, telling_steps
 from .live_maps import LiveMaps
 from .marking import EntryKey, marking_chunks
@@ -27,7 +26,7 @@ from .patches import has_cross_attention, install_patches
 from .progress import progress_of
 from .record_facts import run_facts, start_of
 from .record_plan import RunSize
-from .recording import abandoning, finish_captures, new_captures, replayed_record, source_entries
+from .recording import abandoning, finish_captures, new_captures, replayed_record, source_entries, words_for_records
 from .run import Mark, Run, plans_of, sourceless
 from .stepping import (
     blending_results,
@@ -124,20 +123,15 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     without = dict(zip(groups, without.values(), strict=False))
     plan_of_entry = {key: plans[group] for key, group in groups.items()}
     recordings = [Recording(store, entries, plan_of_entry, without, progress, latent) for store in stores]
-    size = RunSize(
-        tuple(layers_of(patcher.model.diffusion_model)) if handles else (),
-        coarse_factor(patcher.model),
-        noise.shape[0] // rows,
-        noise.shape[1],
-        latent,
-    )
-    captures = new_captures(handles, entries, rows, progress, size)
+    captures = new_captures(handles, entries, rows, progress, RunSize.of(patcher, noise, rows)) if handles else ()
+    seen = words_for_records(handles, entries, plan_of_entry, progress, latent)
     numbers = {key: number for number, key in enumerate(source_entries(entries))}
-    marks = {
-        key: mark
+    watching = [*recordings, seen] if seen is not None else recordings
+    all_marks = (
+        (key, _mark(key, entry, groups.get(key), blending, watching, captures, numbers))
         for key, entry in entries.items()
-        if not (mark := _mark(key, entry, groups.get(key), blending, recordings, captures, numbers)).is_empty
-    }
+    )
+    marks = {key: mark for key, mark in all_marks if not mark.is_empty}
     of_group = {group: without[key] for key, group in groups.items() if key in without}
     run = Run(rows, plans, tuple(marks.values()), coarse_factor(patcher.model), of_group)
     live = Live([*groups.values()], _live_maps(patcher, stores, recordings))
@@ -147,7 +141,7 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
         masks = blending.masks_of_rows() if blending is not None and recordings else ()
         for recording in recordings:
             recording.finish(result, masks)
-        finish_captures(captures, facts, entries, start, result)
+        finish_captures(captures, facts, entries, start, result, seen)
     if blending is not None:
         blending.refuse_lost_edits()
     return result

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from functools import cached_property
 
+import torch
+
 from ...p2p_core.placement import Grid
 from ...p2p_core.record_budget import KeptPieces, Piece, within_budget
 from ...p2p_core.source_record import Kind, RecordRequest
-from .grids import fits, largest_grid
-from .layers import Layer
+from .grids import coarse_factor, fits, largest_grid
+from .layers import Layer, layers_of
 
 _SETS = ("coarse", "medium", "all")
 
@@ -32,6 +34,13 @@ class RunSize:
     channels: int
     latent: Grid
     calls: int = 1
+
+    @classmethod
+    def of(cls, patcher, noise: torch.Tensor, rows: int) -> "RunSize":
+        """That of a run with so many rows of noise for every picture."""
+        layers = tuple(layers_of(patcher.model.diffusion_model))
+        pictures, channels, *latent = noise.shape
+        return cls(layers, coarse_factor(patcher.model), pictures // rows, channels, tuple(latent))
 
 
 @dataclass(frozen=True)

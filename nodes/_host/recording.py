@@ -5,17 +5,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import folder_paths
+import torch
 
+from ...p2p_core.attention_store import AttentionRequest, AttentionStore
+from ...p2p_core.edit import WHOLE
 from ...p2p_core.errors import P2PError
+from ...p2p_core.placement import Grid
 from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt
 from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_record import RecordHandle, SourceRecord
+from .areas import is_part_of_picture
 from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
 from .marking import EntryKey
 from .record_facts import Start, refuse_other_run
 from .record_plan import RecordPlan, RunSize
+from .storing import Recording, labelled
 from .text import PROMPT_KEY, prompt_facts
 
 _UNEDITED = ("negative", "empty_negative_prompt")
@@ -87,17 +93,73 @@ def _capture(
     return Capture(handle, rows, plan, RecordStorage(request.precision, request.home, folder), latents)
 
 
-def finish_captures(captures: Sequence[Capture], facts: Mapping, entries: Mapping, start: Start, result) -> None:
+def words_for_records(
+    handles: Sequence[RecordHandle],
+    entries: Mapping[EntryKey, dict],
+    plan_of_entry: Mapping[EntryKey, tuple],
+    progress: Sequence[float],
+    latent: Grid,
+) -> Recording | None:
+    """Watches all words of the recorded prompts on the coarse grid, for previews of adjustments; None without records."""
+    sources = source_entries(entries) if handles else {}
+    whole = {key: entries[key] for key in sources if not is_part_of_picture(entries[key], latent)}
+    if not any(not word.is_punctuation for key in whole for word in sources[key].words):
+        return None
+    request = AttentionRequest((), "positive", "coarse", WHOLE, keep_steps=False)
+    return Recording(AttentionStore(request), whole, plan_of_entry, {}, progress, latent)
+
+
+def finish_captures(
+    captures: Sequence[Capture],
+    facts: Mapping,
+    entries: Mapping[EntryKey, dict],
+    start: Start,
+    result: torch.Tensor,
+    seen: Recording | None,
+) -> None:
     """The run is over: fills the records."""
     prompts = source_entries(entries)
     exact = {"noise": start.noise, "start": start.latent_image, "mask": start.denoise_mask}
+    exact = {name: part for name, part in exact.items() if part is not None}
     for capture in captures:
+        words = {number: _words(prompt) for number, prompt in enumerate(prompts.values())}
         told = [
-            {**prompt_facts(entries[key], prompt), "positions": list(positions), "tokens": prompt.token_count}
-            for (key, prompt), positions in zip(prompts.items(), capture.plan.positions, strict=True)
+            {
+                **prompt_facts(entries[key], prompt),
+                "tokens": prompt.token_count,
+                "positions": list(capture.plan.positions[number]),
+                "words": words[number],
+            }
+            for number, (key, prompt) in enumerate(prompts.items())
         ]
+        maps = {f"word_maps/{number}": part for number, part in _word_maps(seen, [*prompts], capture.rows).items()}
         own = {"keep": capture.request.keep, "pooling": capture.request.pooling, "prompts": told}
-        capture.finish({**facts, **own}, {name: part for name, part in exact.items() if part is not None}, result)
+        capture.finish({**facts, **own}, exact, result, maps)
+
+
+def _words(prompt: Prompt) -> list[dict]:
+    """The words of a prompt as JSON can hold them, those that have maps with the labels that people know them by."""
+    labels = {positions: label for label, positions in labelled(prompt, ())}
+    return [
+        {
+            "label": labels.get(word.positions, word.text),
+            "text": word.text,
+            "occurrence": word.occurrence,
+            "positions": list(word.positions),
+            "is_punctuation": word.is_punctuation,
+        }
+        for word in prompt.words
+    ]
+
+
+def _word_maps(seen: Recording | None, keys: Sequence[EntryKey], rows: int) -> dict[int, torch.Tensor]:
+    """Per prompt, (pictures, words, height, width): what its words looked at in the mean of all steps."""
+    means = {} if seen is None else {key: of_entry.watch.sums.mean() for key, of_entry in seen.by_key.items()}
+    return {
+        keys.index(key): mean[0, ::rows, : len(seen.by_key[key].words[0])].half().cpu()
+        for key, mean in means.items()
+        if mean is not None and seen is not None
+    }
 
 
 @contextmanager

@@ -62,7 +62,7 @@ class Recording:
         # A swapped word stands on one side of an edit only.
         refuse_missing(store.request.words, [prompt for prompts in wanted.values() for prompt in prompts])
         for key, prompts in wanted.items():
-            words = tuple(_labelled(prompt, store.request.words) for prompt in prompts)
+            words = tuple(labelled(prompt, store.request.words) for prompt in prompts)
             plan = plan_of_entry.get(key, ((),) * len(progress))
             watch = self._watch(entries[key], plan, prompts, words, latent)
             watch.sourceless = sourceless.get(key)
@@ -90,6 +90,11 @@ class Recording:
     def entries(self) -> tuple[_Recorded, ...]:
         """All that is watched for the store."""
         return tuple(self._entries.values())
+
+    @property
+    def by_key(self) -> Mapping[EntryKey, _Recorded]:
+        """The same by their entries."""
+        return self._entries
 
     def watches(self, key: EntryKey) -> tuple[Watch, ...]:
         recorded = self._entries.get(key)
@@ -147,7 +152,8 @@ def _has_words(prompt: Prompt) -> bool:
     return not all(word.is_punctuation for word in prompt.words)
 
 
-def _labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
+def labelled(prompt: Prompt, phrases: Sequence[str]) -> Labelled:
+    """The phrases that stand in a prompt, or all its words, as they are shown, with their tokens."""
     if not phrases:
         words = [word for word in prompt.words if not word.is_punctuation]
         is_alone = [prompt.find(word.text) == word.positions for word in words]

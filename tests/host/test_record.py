@@ -17,10 +17,15 @@ from .graph import (
 )
 from .kinds import KINDS
 
+EXACT = {
+    "keep": "everything", "words": "", "cross_grids": "all", "self_grids": "coarse", "start": 0.0, "end": 1.0,
+    "resolution": "full", "precision": "fp32", "keep_in": "memory", "budget": 8192,
+}  # fmt: skip
+
 
 def recorded(model, clip, latent=None, negative="", settings=None, **sampling):
     """(record, the source's latent)."""
-    patched, record = outputs(P2PRecord, model=model, **{"precision": "fp32", **(settings or {})})
+    patched, record = outputs(P2PRecord, model=model, **{**EXACT, **(settings or {})})
     started = latent or empty_latent()
     made = sample(patched, text(clip, SOURCE), plain_text(clip, negative), started, **sampling)
     return record, made
@@ -60,7 +65,7 @@ def test_a_replayed_edit_is_that_of_the_batch(tiny, sampler):
 def test_every_kind_of_edit(tiny, kind):
     model, clip, _ = tiny
     controller = KINDS[kind](clip)
-    record, source = recorded(model, clip, settings={"self_attention": "all"})
+    record, source = recorded(model, clip, settings={"self_grids": "all"})
     both = in_batch(model, clip, controller)
     made = replayed(model, clip, controller, record, source)
     assert made.shape[0] == controller.rows - 1
@@ -77,3 +82,18 @@ def test_several_pictures_of_any_shape(tiny, kind):
     assert relative(both[:, 0], source) < 1e-5
     made = replayed(model, clip, controller, record, source)
     assert relative(made, both[:, 1:].flatten(0, 1)) < 1e-5
+
+
+WORDS = {"keep": "key words", "words": "cat"}
+
+
+@pytest.mark.parametrize("resolution", ["full", "half"])
+def test_key_words_alone(tiny, resolution):
+    """As the batch with the windows of all other tokens closed."""
+    model, clip, _ = tiny
+    record, source = recorded(model, clip, settings={**WORDS, "resolution": resolution})
+    made = replayed(model, clip, replace_controller(clip, self_end=0.0), record, source)
+    same = replace_controller(clip, self_end=0.0, word_windows="dog: 0-0.8", cross_end=0.0)
+    both = in_batch(model, clip, same)
+    assert relative(made, both[1:]) < (1e-5 if resolution == "full" else 0.1)
+    assert relative(made, both[1:]) > (0 if resolution == "full" else 1e-5)

@@ -1,0 +1,102 @@
+"""Records saved and loaded, to edit a picture another day."""
+
+from comfy_api.latest import io
+
+from ..p2p_core.errors import P2PError
+from ..p2p_core.part_files import remove_stale_parts
+from ..p2p_core.record_facts import refuse_wrong_facts
+from ..p2p_core.record_files import load_record, save_record
+from ..p2p_core.source_record import RecordHandle, RecordRequest, SourceRecord
+from ._host.files import choosable_files, chosen_file, new_output_file
+from ._host.versions import schema
+from .checks import checked, problem
+from .types import RecordType
+
+SUFFIX = ".record.safetensors"
+
+
+class P2PSaveRecord(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PSaveRecord",
+            display_name="P2P Save Record",
+            search_aliases=["export record", "keep record"],
+            description="Saves what P2P Record recorded, with the latents it needs, to edit the picture another day.",
+            is_output_node=True,
+            inputs=[
+                RecordType.Input("record", tooltip="From P2P Record. Adjustments are not saved."),
+                io.Latent.Input(
+                    "latent",
+                    tooltip="The latent that the recorded sampler made: it makes the saving wait for the sampling.",
+                ),
+                io.String.Input(
+                    "filename_prefix",
+                    default="records/record",
+                    tooltip="The beginning of the file's name in the output folder; folders and %date% patterns work "
+                    "as in Save Image.",
+                ),
+            ],
+            outputs=[],
+        )
+
+    @classmethod
+    @checked
+    def execute(cls, record, latent, filename_prefix="records/record"):
+        recorded = record.recorded()
+        file = new_output_file(filename_prefix, SUFFIX)
+        remove_stale_parts(file.path.parent, SUFFIX)
+        save_record(file.path, recorded.facts, recorded.exact, recorded.storage)
+        return io.NodeOutput(ui={"record": [file.for_browser]})
+
+
+class P2PLoadRecord(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return schema(
+            node_id="P2PLoadRecord",
+            display_name="P2P Load Record",
+            search_aliases=["import record", "open record"],
+            description="Loads a record that P2P Save Record saved. Sample with the same model, sampler and settings.",
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=choosable_files(SUFFIX),
+                    tooltip=f"A file *{SUFFIX} of the input folder, or of the output folder, marked [output].",
+                )
+            ],
+            outputs=[
+                RecordType.Output(display_name="record", tooltip="For P2P Apply."),
+                io.Latent.Output(
+                    display_name="latent",
+                    tooltip="The latent that the recorded sampler made: for P2P Apply, and for VAE Decode to see it.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file):
+        return problem(cls, {}, lambda: file is None or chosen_file(file, SUFFIX))
+
+    @classmethod
+    def fingerprint_inputs(cls, file):
+        try:
+            found = chosen_file(file, SUFFIX).stat()
+        except (OSError, P2PError):
+            return ""  # executing says what is wrong
+        return f"{found.st_mtime_ns} {found.st_size}"  # its content may be gigabytes
+
+    @classmethod
+    def execute(cls, file):
+        path = chosen_file(file, SUFFIX)
+        facts, exact, storage = load_record(path)
+        try:
+            refuse_wrong_facts(path.name, facts, exact)
+        except P2PError:
+            storage.close()
+            raise
+        handle = RecordHandle(RecordRequest(), SourceRecord(facts, exact, storage))
+        return io.NodeOutput(handle, {"samples": exact["result"]})
+
+
+NODES = [P2PSaveRecord, P2PLoadRecord]

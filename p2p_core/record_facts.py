@@ -1,0 +1,64 @@
+"""What the facts of a record have to be, before anything of a file is believed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .errors import P2PError
+
+# By name: of which type, and of which its parts are (None where it has none).
+_FACTS: Mapping[str, tuple[type, type | None]] = {
+    "model": (str, None), "loras": (str, None), "patches": (list, str), "size": (list, int), "pictures": (int, None),
+    "levels": (list, str), "sampler": (str, None), "sampler_options": (dict, None), "guidance": (dict, None),
+    "noise": (bool, None), "start": (str, None), "mask": (str, None), "negative": (list, str),
+    "control": (list, list), "keep": (str, None), "pooling": (int, None), "prompts": (list, dict),
+}  # fmt: skip
+_OF_A_PROMPT: Mapping[str, tuple[type, type | None]] = {
+    "text": (str, None), "key": (str, None), "tokens": (int, None), "positions": (list, int), "words": (list, dict),
+}  # fmt: skip
+_OF_A_WORD: Mapping[str, tuple[type, type | None]] = {
+    "label": (str, None), "text": (str, None), "occurrence": (int, None), "positions": (list, int),
+    "is_punctuation": (bool, None),
+}  # fmt: skip
+
+
+def refuse_wrong_facts(name: str, facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor]) -> None:
+    """Raises:
+    P2PError: the file says of its record what cannot be, or lacks the latents that it needs.
+    """
+    wrong = _wrong(facts, exact)
+    if wrong:
+        raise P2PError(f"{name} is damaged: {wrong}. Save the record again.")
+
+
+def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor]) -> str:
+    if missing := _not_as(facts, _FACTS):
+        return f"what it says of {missing} cannot be"
+    if facts["keep"] not in ("queries", "words") or facts["pooling"] not in (1, 2, 4) or not facts["prompts"]:
+        return "what it says of what it keeps cannot be"
+    if len(facts["size"]) != 3 or min(facts["size"]) < 1 or facts["pictures"] < 1:
+        return "what it says of its size cannot be"
+    for prompt in facts["prompts"]:
+        if _not_as(prompt, _OF_A_PROMPT) or not _are_tokens(prompt["positions"], prompt["tokens"]):
+            return "what it says of its prompts cannot be"
+        if any(_not_as(word, _OF_A_WORD) or not _are_tokens(word["positions"], prompt["tokens"])
+               for word in prompt["words"]):  # fmt: skip
+            return "what it says of its words cannot be"
+    whole = (facts["pictures"], *facts["size"])
+    if any(name not in exact or tuple(exact[name].shape) != whole for name in ("start", "noise", "result")):
+        return "it lacks what its run started or ended with"
+    return ""
+
+
+def _not_as(facts: Mapping[str, Any], wanted: Mapping[str, tuple[type, type | None]]) -> str:
+    """The first of the wanted facts that is not there or of another type; "" where all are right."""
+    for name, (kind, part) in wanted.items():
+        value = facts.get(name)
+        if type(value) is not kind or (part is not None and any(type(one) is not part for one in value)):
+            return name
+    return ""
+
+
+def _are_tokens(positions: Sequence[int], tokens: int) -> bool:
+    return all(0 <= position < tokens for position in positions)
