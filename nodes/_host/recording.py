@@ -100,7 +100,7 @@ def words_for_records(
     progress: Sequence[float],
     latent: Grid,
 ) -> Recording | None:
-    """Watches all words of the recorded prompts on the coarse grid, for previews of adjustments; None without records."""
+    """Watches all words of the recorded prompts on the coarse grid, for previews; None without records."""
     sources = source_entries(entries) if handles else {}
     whole = {key: entries[key] for key in sources if not is_part_of_picture(entries[key], latent)}
     if not any(not word.is_punctuation for key in whole for word in sources[key].words):
