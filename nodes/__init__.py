@@ -5,6 +5,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import (
     apply,
     attention_files,
+    attention_guidance,
     attention_maps,
     attention_store,
     combine,
@@ -34,6 +35,7 @@ _MODULES = (
     apply,
     record,
     record_files,
+    attention_guidance,
     attention_store,
     attention_maps,
     attention_files,
