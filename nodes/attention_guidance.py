@@ -28,7 +28,7 @@ class P2PAttentionGuidance(io.ComfyNode):
             display_name="P2P Attention Guidance",
             search_aliases=["attend and excite", "self-guidance", "pix2pix-zero", "missing object", "layout", "place"],
             description="Changes the latents a little before a step, by the gradient of the words' attention, so that "
-            "no object is left out, or that it is at a place or of a size. A guided step takes about three times as long.",
+            "no object is left out, or it is at a place or of a size. Guided steps take about three times as long.",
             inputs=[
                 io.Model.Input("model", tooltip="The model to guide, before or after P2P Apply."),
                 io.String.Input(

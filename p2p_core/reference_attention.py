@@ -51,9 +51,8 @@ class StayLike(Objective):
         if grid is None:
             raise P2PError("The reference of P2P Attention Guidance has no maps of the positive prompt: record those.")
         missing = torch.full(grid, torch.nan)
-        return torch.stack(
-            [torch.stack([missing if column[row] is None else column[row] for column in found]) for row in range(rows)]
-        )
+        filled = [[missing if maps is None else maps for maps in column] for column in found]
+        return torch.stack([torch.stack([column[row] for column in filled]) for row in range(rows)])
 
     def _of_positive(self, word: str, step: int) -> list[torch.Tensor | None]:
         """Per row the map of a word, of the first prompt that has it."""

@@ -5,6 +5,7 @@ In a step that is guided the latents are changed before the model predicts from 
 guidance is off, nothing happens at all.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
     guidances = [
         guidance for guidance in patcher.get_attachment(_GUIDANCES) or () if any(map(guidance.acts_at, progress))
     ]
+    guiding = None
     if guidances:
         refuse_without_gradient(patcher, guider.model_options)
         guiding = _Guiding(guider, guidances, noise, progress)
@@ -59,7 +61,14 @@ def _outer_sample(executor, noise, latent_image, sampler, sigmas, *args, **kwarg
         own = OwnLatents()
         _install(guider.model_options, WrappersMP.SAMPLER_SAMPLE, _knowing_latents(starts, own))
         _install(guider.model_options, WrappersMP.PREDICT_NOISE, _changing_latents(guiding, starts, own))
-    return executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+    result = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+    if guiding is not None and not guiding.has_changed:
+        logging.warning(
+            "Prompt-to-Prompt: attention guidance changed nothing. Its words are in no prompt that acts in its window, "
+            "or this sampler (%s) begins its steps at noise levels that are not in its schedule, as s_churn does.",
+            name_of(sampler) or type(sampler).__name__,
+        )
+    return result
 
 
 def _install(options: dict, kind: str, wrapper) -> None:
@@ -117,6 +126,7 @@ class _Guiding:
         """Raises:
         P2PError: a word that no prompt has, or a reference that does not fit.
         """
+        self.has_changed = False
         self._progress, self._pass = progress, GradientPass(guider)
         self._latent = tuple(noise.shape[-2:])
         self._factor = coarse_factor(guider.model_patcher.model)
@@ -139,5 +149,6 @@ class _Guiding:
         found = self._pass(gathered, guided.objective, progress, x, timestep, options)
         if found is None:
             return torch.zeros_like(x)
+        self.has_changed = True
         losses, gradient = found
         return change(gradient, losses, guidance.scale, timestep, progress)

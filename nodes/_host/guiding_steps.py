@@ -9,8 +9,16 @@ import torch
 from .progress import step_at
 
 _CHOOSE_STEPS = ("dpm_fast", "dpm_adaptive")  # they report other steps than the schedule's
-# By name, as of ComfyUI 0.3.75 to 0.8.0: a step of these ends with a call at the noise level that the next begins with.
-_LOOK_AHEAD = ("sample_heun", "sample_heunpp2")
+# By name, as of ComfyUI 0.3.75 to 0.8.0: a step of these ends with a call at the noise level that the next begins with
+# (ancestral ones do at their usual eta).
+_LOOK_AHEAD = {
+    f"sample_{name}"
+    for name in (
+        "heun", "heunpp2", "exp_heun_2_x0", "exp_heun_2_x0_sde", "dpm_2_ancestral", "dpmpp_2s_ancestral",
+        "dpmpp_2s_ancestral_cfg_pp",
+    )
+}  # fmt: skip
+_SAME_LEVEL = 1e-3  # samplers compute their levels with an error of up to 1e-4
 _SCALE_THEIR_LATENTS = "unipc"  # the sampler hands the model a scaled copy: its own latents cannot be changed
 
 
@@ -22,7 +30,7 @@ class StepStarts:
         self._by_level_alone = any(part in sampler_name for part in _CHOOSE_STEPS)
         self._looks_ahead = sampler_name in _LOOK_AHEAD
         self._reported = 0
-        self._calls = 0  # at this level, since the last report
+        self._calls = 0  # since the last report
         self._begun = -1
 
     def report(self, step: int) -> None:
@@ -31,18 +39,16 @@ class StepStarts:
 
     def begun(self, sigma: float) -> int | None:
         """The step that a call at this noise level begins; None where it is a further call of a step."""
-        step = level = step_at(self._levels, sigma)
-        if not self._by_level_alone:
-            step = self._reported
-            if level < step:
-                return None
-            self._calls += 1 if level == step else 0
-            if self._looks_ahead and step > 0 and self._calls == 1:
-                return None
-        if step <= self._begun:
+        step = step_at(self._levels, sigma) if self._by_level_alone else self._reported
+        if step <= self._begun or step > len(self._levels) - 2:
             return None
+        if not self._by_level_alone:
+            self._calls += 1
+            is_ahead = self._looks_ahead and step > 0 and self._calls == 1
+            if is_ahead or abs(sigma - self._levels[step]) > _SAME_LEVEL * sigma:
+                return None
         self._begun = step
-        return min(step, len(self._levels) - 2)
+        return step
 
 
 class OwnLatents:
