@@ -59,7 +59,8 @@ def change(
     Returns:
         (rows, channels, height, width) float32; 0 where nothing is missing or a gradient is not finite.
     """
-    gradient, losses = gradient.float(), losses.float()
+    gradient = gradient.float()
+    losses = losses.to(gradient)
     squares = gradient.flatten(1).square().sum(1)
     is_useful = gradient.flatten(1).isfinite().all(1) & (squares > 0) & (losses > _NEGLIGIBLE)
     squares = torch.where(is_useful, squares, 1)

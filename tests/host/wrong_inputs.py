@@ -56,6 +56,7 @@ class Good:
             "P2PCombine": {"first": "controller", "second": "controller"},
             "P2PApply": {**chained, "model": "model", "negative": "negative", "latent": "latent"},
             "P2PAttentionStore": {"model": "model"},
+            "P2PAttentionGuidance": {"model": "model"},
             "P2PAttentionMaps": {"attention": "store", "image": "image"},
             "P2PSaveAttention": {"attention": "store", "latent": "latent"},
             "P2PMiniLora": {"model": "mini_model"},
@@ -77,6 +78,10 @@ _WIDGETS = {
     },
     "P2PAttentionStore": {
         "words": "", "prompt": "positive", "largest_grid": "medium", "start": 0.0, "end": 1.0, "keep_steps": False,
+    },
+    "P2PAttentionGuidance": {
+        "words": "cat", "objective": "be present", "scale": 1.0, "start": 0.0, "end": 0.5, "iterations": 1, "x": 0.5,
+        "y": 0.5, "width": 0.4, "height": 0.4, "largest_grid": "coarse",
     },
     "P2PAttentionMaps": {
         "words": "cat", "layout": "grid", "opacity": 0.6, "scale": "per word", "threshold": 0.5, "refine": 0,
@@ -144,6 +149,7 @@ def _no_text(node: str, display: str, name: str, value: object = 3) -> Wrong:
 
 
 REPLACE, REFINE, BLEND = "P2P Replace", "P2P Refine", "P2P Local Blend"
+GUIDANCE = "P2P Attention Guidance"
 REWEIGHT, MOVE, STORE, MAPS = "P2P Reweight", "P2P Move a Word", "P2P Attention Store", "P2P Attention Maps"
 
 NUMBERS = [
@@ -165,6 +171,14 @@ NUMBERS = [
     _number("P2PLocalBlend", BLEND, "start", INF, "0", "1"),
     _number("P2PAttentionStore", STORE, "start", NAN, "0", "1"),
     _number("P2PAttentionStore", STORE, "end", 3.0, "0", "1"),
+    *(_number("P2PAttentionGuidance", GUIDANCE, "scale", wrong, "0", "10") for wrong in (NAN, -1.0, 11)),
+    *(_number("P2PAttentionGuidance", GUIDANCE, "iterations", wrong, "1", "20") for wrong in (0, 21)),
+    _number("P2PAttentionGuidance", GUIDANCE, "x", -0.1, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "y", 1.5, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "width", 0.0, "0.02", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "height", NAN, "0.02", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "start", INF, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "end", 2, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "opacity", NAN, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "threshold", 1.5, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "refine", -1, "0", "16"),
@@ -187,6 +201,8 @@ CHOICES = [
     _choice("P2PApply", "P2P Apply", "controlnet_prompt", "target, source"),
     _choice("P2PAttentionStore", STORE, "prompt", "positive, negative, both"),
     _choice("P2PAttentionStore", STORE, "largest_grid", "coarse, medium, all"),
+    _choice("P2PAttentionGuidance", GUIDANCE, "objective", "be present, be here, be this big"),
+    _choice("P2PAttentionGuidance", GUIDANCE, "largest_grid", "coarse, medium, all"),
     _choice("P2PAttentionMaps", MAPS, "layout", "grid, one word, blend"),
     _choice("P2PAttentionMaps", MAPS, "scale", "per word, shared"),
     _choice("P2PMiniSDXL", "P2P Mini SDXL", "precision", "auto, fp32, fp16"),
@@ -218,6 +234,7 @@ TEXTS = [
             ("P2PMoveController", MOVE, "word"),
             ("P2PLocalBlend", BLEND, "keep_words"),
             ("P2PAttentionStore", STORE, "words"),
+            ("P2PAttentionGuidance", GUIDANCE, "words"),
             ("P2PAttentionMaps", MAPS, "words"),
             ("P2PSaveAttention", "P2P Save Attention", "filename_prefix"),
         )
@@ -251,6 +268,8 @@ TEXTS = [
     _text("keep_words", "P2PLocalBlend", "keep_words", "tree", '"tree" is not in the prompt', "Its words are"),
     _text("keep_words", "P2PLocalBlend", "keep_words", "#2", '"#2"', "cat, teddy bear, dog#2"),
     _text("words", "P2PAttentionStore", "words", "dog#0", "occurrence 0", "count from 1"),
+    _text("words", "P2PAttentionGuidance", "words", "", "words is empty", "give the words of the prompt"),
+    _text("words", "P2PAttentionGuidance", "words", "dog#0", "occurrence 0", "count from 1"),
     _text("words", "P2PAttentionMaps", "words", "horse", 'No map of "horse" was recorded', "Choose one of these"),
     _text("words", "P2PAttentionMaps", "words", "cat#0", "occurrence 0", "count from 1"),
     _text("text", "P2PTagPrompt", "text", "a cat " * 60, "makes 154 tokens of .* has 77", "give P2P Tag Prompt the"),
@@ -272,6 +291,8 @@ TEXTS = [
     ),
     Wrong("store: window reversed", "P2PAttentionStore", {"start": 0.9, "end": 0.2},
           (r"start \(0.9\) is not before end \(0.2\)", "give a later end")),
+    Wrong("guidance: empty window", "P2PAttentionGuidance", {"start": 0.5, "end": 0.5},
+          ("nothing would be guided", "give a later end")),
     Wrong("store: empty window", "P2PAttentionStore", {"start": 0.5, "end": 0.5},
           ("nothing would be recorded", "give a later end")),
     Wrong("threshold 1", "P2PLocalBlend", {"threshold": 1.0}, ("With threshold 1 no place", "give less")),
