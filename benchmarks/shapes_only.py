@@ -74,7 +74,6 @@ class _FusedAttention(TorchFunctionMode):
             return torch.ops.aten._scaled_dot_product_flash_attention(q, k, v)[0]
         return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, False)[0]
 
-
     def _gradient(self, outputs: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Parts of a network may be run again for a gradient, and their attention is fused then too."""
         with self:

@@ -11,6 +11,7 @@ import argparse
 import drawing
 import pictures_of_edits
 import pictures_of_extras
+import pictures_of_guidance
 import pictures_of_maps
 import pictures_of_words
 import real_runs
@@ -21,6 +22,7 @@ PICTURES = {
     **pictures_of_words.PICTURES,
     **pictures_of_edits.PICTURES,
     **pictures_of_maps.PICTURES,
+    **pictures_of_guidance.PICTURES,
     **pictures_of_extras.PICTURES,
 }
 

@@ -90,6 +90,11 @@ class RealRuns:
         """An edit that stays local."""
         return self.node("local_blend", "P2PLocalBlend", controller=controller, **settings)[0]
 
+    def guided(self, prompt: str, words: str, model=None, **settings):
+        """The latents of one prompt whose words are guided."""
+        inputs = {"model": model or self.model, "words": words, **settings}
+        return self.plain(prompt, model=self.node("attention_guidance", "P2PAttentionGuidance", **inputs)[0])
+
     def combine(self, first, second):
         """Two edits of one source."""
         return self.node("combine", "P2PCombine", first=first, second=second)[0]
