@@ -165,7 +165,8 @@ def _of_pair(pair: Pair, shot: Shot) -> dict[str, float | None]:
     for name, colour in zip(pair.objects, pair.colours, strict=True):
         place = OBJECTS.index(name)
         there.append(shot.verdict.object_masks[:, place].mean(dim=(1, 2)) >= LEAST_AREA)
-        coloured.append(shot.verdict.object_colours[:, place].argmax(dim=1) == 1 + COLOURS.index(colour))
+        # As of all edits: natural colours do not count, which for a yellow star are the same.
+        coloured.append(shot.verdict.object_colours[:, place, 1:].argmax(dim=1) == COLOURS.index(colour))
     present = torch.stack(there).all(dim=0)
     return {"present": _share(present), "coloured": _share(present & torch.stack(coloured).all(dim=0))}
 

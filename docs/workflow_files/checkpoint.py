@@ -64,8 +64,8 @@ WORDS = {
         "cat, dog, red, car, sand": "squirrel, lion, eating, burger, painting",
     },
     "guidance": {
-        "a purple toadstool and a green car on snow": "a photo of a purple teapot and a green bird on snow",
-        "purple toadstool, green car": "purple teapot, green bird",
+        "a purple car and a green star on wood": "a photo of a purple teapot and a green bird on a wooden table",
+        "purple car, green star": "purple teapot, green bird",
     },
     "with_lora": {
         "a photo of a cat on grass": "a photo of a cat on a roof at night",
