@@ -6,6 +6,7 @@ from PIL import Image
 from real_runs import RealRuns, images
 
 TWO, TWO_WORDS = "a purple car and a green star on wood", "purple car, green star"
+OTHERS, OTHER_WORDS = "a red teddy bear and a purple cat on water", "red teddy bear, purple cat"
 PLACED = {"objective": "be here", "largest_grid": "medium", "end": 0.8, "iterations": 2}
 PLACES = ((0.3, 0.3), (0.7, 0.3), (0.3, 0.7), (0.7, 0.7))
 
@@ -13,7 +14,10 @@ PLACES = ((0.3, 0.3), (0.7, 0.3), (0.3, 0.7), (0.7, 0.7))
 def guidance(runs: RealRuns) -> Image.Image:
     """Two prompts of two objects, plain and guided."""
     rows = []
-    for prompt, words in ((TWO, TWO_WORDS), ("a red teddy bear and a purple cat on water", "red teddy bear, purple cat")):
+    for prompt, words in (
+        (TWO, TWO_WORDS),
+        ("a red teddy bear and a purple cat on water", "red teddy bear, purple cat"),
+    ):
         made = images(runs.pictures(runs.guided(prompt, words)))[0]
         caption = prompt.removeprefix("a ")
         rows.append([Tile(plain(runs, prompt), caption, "the same seed alone"), Tile(made, caption, "with this node")])
