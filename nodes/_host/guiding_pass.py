@@ -22,7 +22,8 @@ from ...p2p_core.checkpointing import checkpointed
 from ...p2p_core.errors import P2PError
 from .guiding_weights import make_weights_ordinary
 from .guiding_words import GatheredMaps
-from .patches import _blocks, host_attention
+from .layers import layers_of
+from .patches import host_attention
 from .versions import outside_compiled_graph
 
 _KEY = "prompt_to_prompt_gradient"
@@ -44,7 +45,7 @@ class GradientPass:
     def __init__(self, guider, checkpoint: bool = True) -> None:
         self._guider, self._checkpoint = guider, checkpoint
         self._network = guider.model_patcher.model.diffusion_model
-        self._blocks = dict(_blocks(self._network))
+        self._blocks = {layer.site: layer.block for layer in layers_of(self._network)}
         self._last: dict[tuple, tuple] = {}  # by largest grid: the site of the last layer that counts
 
     def __call__(
