@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from core_adjusted import adjusted_and_edited_map
 from core_cases import TOKENIZER, attend_with, groups_of_edits, largest_difference, placements, scales
 from einops import rearrange
 from hypothesis import given, settings
@@ -22,6 +21,7 @@ from p2p.p2p_core.row_edits import row_edits
 from p2p.p2p_core.source_maps import SourceMaps
 from p2p.p2p_core.windows import Window
 from p2p.p2p_core.word_maps import mean_over_heads
+from p2p.tests.adjusted_maps import adjusted_and_edited_map
 
 HEADS, CHANNELS, GRID = 2, 4, (3, 4)
 QUERIES, WIDTH = GRID[0] * GRID[1], HEADS * CHANNELS
@@ -71,7 +71,7 @@ ADJUSTMENTS = {
 
 
 def inputs(edits, groups=1, repeats=1, seed=0):
-    """q (sources + targets, queries, channels) and k, v of as many tokens for all, by groups of a source and targets."""
+    """q (sources + targets, queries, channels) and k, v of one number of tokens, by groups of a source and targets."""
     prompts = [edits[0].source, *(edit.target for edit in edits)] * groups
     tokens = repeats * math.lcm(*(prompt.token_count for prompt in prompts))
     q = random(len(prompts), QUERIES, WIDTH, seed=seed)
