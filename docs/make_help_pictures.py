@@ -9,6 +9,7 @@ Every picture is the first one of the templates' seed, made by the real nodes on
 import argparse
 
 import drawing
+import pictures_of_adjustments
 import pictures_of_edits
 import pictures_of_extras
 import pictures_of_guidance
@@ -23,6 +24,7 @@ PICTURES = {
     **pictures_of_edits.PICTURES,
     **pictures_of_maps.PICTURES,
     **pictures_of_guidance.PICTURES,
+    **pictures_of_adjustments.PICTURES,
     **pictures_of_extras.PICTURES,
 }
 

@@ -117,6 +117,17 @@ class RealRuns:
         """The latents of one prompt without an edit."""
         return self._sampled(model or self.model, self.prompt(prompt), self._negative(), self._empty(rows), **sampling)
 
+    @functools.cache  # noqa: B019
+    def recorded(self, prompt: str):
+        """A record of one prompt alone, and the latents that were made."""
+        model, record = self.node("record", "P2PRecord", model=self.model, self_grids="none", precision="fp32")
+        return record, self.plain(prompt, model=model)
+
+    def replayed(self, controller, record, source):
+        """The latents of the targets of an edit from a record."""
+        inputs = {"controller": controller, "negative": self._negative(), "latent": {"samples": source}}
+        return self._sampled(*self.node("apply", "P2PApply", model=self.model, record=record, **inputs))
+
     def pictures(self, latents):
         """(b, height, width, 3) in 0..1."""
         return self._stock().VAEDecode().decode(self.vae, {"samples": latents})[0]

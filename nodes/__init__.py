@@ -3,6 +3,10 @@
 from comfy_api.latest import ComfyExtension, io
 
 from . import (
+    adjust_blend,
+    adjust_mask,
+    adjust_move,
+    adjust_scale,
     apply,
     attention_files,
     attention_guidance,
@@ -36,6 +40,10 @@ _MODULES = (
     record,
     record_files,
     attention_guidance,
+    adjust_move,
+    adjust_scale,
+    adjust_blend,
+    adjust_mask,
     attention_store,
     attention_maps,
     attention_files,
