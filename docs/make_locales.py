@@ -14,7 +14,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "locales" / "en"
 PACK = "prompt-to-prompt"
-CHOOSES_A_FILE = {("P2PLoadAttention", "file")}  # what can be chosen there is not known before
+CHOOSES_A_FILE = {("P2PLoadAttention", "file"), ("P2PLoadRecord", "file")}  # what can be chosen there is not known before
 
 
 def node_texts(info: Mapping) -> dict:

@@ -22,7 +22,7 @@ COLUMNS = (
     (
         "Edit",
         360,
-        (*EDITS, "P2PCombine"),
+        (*EDITS, "P2PCombine", "P2PRecord"),
     ),
     ("Apply", 340, ("P2PLocalBlend", "P2PApply", "P2PAttentionStore")),
     ("Control picture", 300, ("SolidMask", "MaskComposite", "GrowMask", "MaskToImage", "ControlNetApplyAdvanced")),
@@ -41,6 +41,7 @@ OWN_WIDGETS = {
     "P2PLocalBlend": BLEND_CHIPS,
     "P2PApply": TIMELINE,
     "P2PAttentionStore": CHIPS + LIVE_MAPS,
+    "P2PRecord": CHIPS,
     "P2PAttentionMaps": CHIPS + VIEWER,
 }
 

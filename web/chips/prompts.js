@@ -40,7 +40,7 @@ function targetsOf(place, found, steps) {
   }
   if (CHAINED.includes(name)) return chained(place, found, steps);
   if (name === "P2PAttentionMaps") return targetsOf(connected(place, "attention"), found, steps - 1);
-  if (name === "P2PAttentionStore") return stored(place, found, steps);
+  if (name === "P2PAttentionStore" || name === "P2PRecord") return stored(place, found, steps);
   throw new Unknown("elsewhere");
 }
 
@@ -108,7 +108,7 @@ function withoutComments(text) {
   return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
 }
 
-/** The prompts of the samplers that use the store's model. */
+/** The prompts of the samplers that use the model of a store or a record, which has those of the positive. */
 function stored(place, found, steps) {
   const chosen = widgetValue(place.node, "prompt") ?? "positive";
   const inputs = chosen === "both" ? ["positive", "negative"] : [chosen];
