@@ -14,7 +14,7 @@ export const FEATURES = {
     { name: "keep_words", kind: "words", side: "both" },
   ],
   P2PAttentionStore: [{ name: "words", kind: "words", side: "both" }],
-  P2PRecord: [{ name: "words", kind: "words", side: "both" }],
+  P2PRecord: [{ name: "words", kind: "words", side: "source" }],
   P2PAttentionMaps: [{ name: "words", kind: "words", side: "both" }],
 };
 
