@@ -12,6 +12,7 @@ import drawing
 import pictures_of_edits
 import pictures_of_extras
 import pictures_of_maps
+import pictures_of_records
 import pictures_of_words
 import real_runs
 
@@ -21,6 +22,7 @@ PICTURES = {
     **pictures_of_words.PICTURES,
     **pictures_of_edits.PICTURES,
     **pictures_of_maps.PICTURES,
+    **pictures_of_records.PICTURES,
     **pictures_of_extras.PICTURES,
 }
 

@@ -112,6 +112,16 @@ class RealRuns:
         """The latents of one prompt without an edit."""
         return self._sampled(model or self.model, self.prompt(prompt), self._negative(), self._empty(rows), **sampling)
 
+    def recorded(self, prompt: str, **settings):
+        """(record, latents) of one prompt."""
+        model, record = self.node("record", "P2PRecord", model=self.model, **settings)
+        return record, self.plain(prompt, model=model)
+
+    def replayed(self, controller, record, latents):
+        """The latents of the targets of an edit of a recorded source."""
+        inputs = {"controller": controller, "negative": self._negative(), "latent": {"samples": latents}}
+        return self._sampled(*self.node("apply", "P2PApply", model=self.model, record=record, **inputs))
+
     def pictures(self, latents):
         """(b, height, width, 3) in 0..1."""
         return self._stock().VAEDecode().decode(self.vae, {"samples": latents})[0]

@@ -23,6 +23,7 @@ STRIPS = {
     "P2PReweightController": ("scales",),
     "P2PMoveController": ("offset", "move_window"),
     "P2PLocalBlend": ("blend_threshold", "blend_start"),
+    "P2PRecord": ("record_options",),
     "P2PAttentionStore": ("map_grids",),
     "P2PAttentionMaps": ("map_layouts", "map_grids"),
 }

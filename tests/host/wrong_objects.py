@@ -3,9 +3,9 @@
 from operator import attrgetter
 
 import torch
+from p2p.nodes.apply import P2PApply
 from p2p.nodes.attention_maps import P2PAttentionMaps
 from p2p.nodes.attention_store import P2PAttentionStore
-from p2p.nodes.apply import P2PApply
 from p2p.nodes.combine import P2PCombine
 from p2p.nodes.local_blend import P2PLocalBlend
 from p2p.nodes.record import P2PRecord
@@ -77,7 +77,7 @@ KINDS = [
         ("P2PApply", "latent", "a tensor", torch.zeros(1, 4, 8, 8), "a tensor of shape", "connect a LATENT"),
         ("P2PApply", "latent", "of no pictures", _latent(0, 4, 8, 8), "of the kind dict", "at least one picture"),
         ("P2PApply", "controller", "a prompt", attrgetter("source"), "of the kind list", "connect the c"),
-        ("P2PApply", "record", "attention", attrgetter("store"), "of the kind Att", "connect the record output of P2P R"),
+        ("P2PApply", "record", "attention", attrgetter("store"), "of the kind Att", "connect the record output"),
         ("P2PRecord", "model", "nothing", None, "nothing", "connect the MODEL"),
         ("P2PSaveRecord", "record", "attention", attrgetter("store"), "of the kind Att", "connect the record output"),
         ("P2PSaveRecord", "record", "nothing", None, "nothing", "connect the record output of P2P Record"),
