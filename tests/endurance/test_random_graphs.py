@@ -10,7 +10,7 @@ from p2p.development import paths
 from .asking import Asked
 from .counts import SOAK, count
 from .growth import growth
-from .random_graphs import draw
+from .random_graphs import draw, has_replays
 
 EDITS = count(500, 12)
 GRAPHS = count(100, 6)  # different ones, each made several times: after the first time nothing is new
@@ -21,8 +21,9 @@ BLOCK = 64  # bytes of one of Python's objects, in the mean
 MOST_KIB = 16  # an edit, that the upper bound of growth may be: less than one row of maps, so that noise hides no leak
 OWN_NODES = {
     "P2PTextEncode", "P2PTagPrompt", "P2PReplaceController", "P2PRefineController", "P2PReweightController",
-    "P2PMoveController", "P2PLocalBlend", "P2PCombine", "P2PApply", "P2PAttentionStore", "P2PAttentionMaps",
-    "P2PSaveAttention", "P2PLoadAttention", "P2PMiniSDXL", "P2PMiniLora", "P2PMiniControlNet",
+    "P2PMoveController", "P2PLocalBlend", "P2PCombine", "P2PApply", "P2PRecord", "P2PSaveRecord", "P2PLoadRecord",
+    "P2PAttentionStore", "P2PAttentionMaps", "P2PSaveAttention", "P2PLoadAttention", "P2PMiniSDXL", "P2PMiniLora",
+    "P2PMiniControlNet",
 }  # fmt: skip
 
 
@@ -59,6 +60,19 @@ def test_no_edit_fails(edited):
     assert len(results) == EDITS
     assert all(any("latent" in what for what in made) for made in results.values())
     assert all(made == results[number % GRAPHS] for number, made in results.items())
+
+
+def test_an_edit_from_a_file_is_that_of_its_record(edited):
+    results, _, _ = edited
+    both = [_last_latents(made, 2) for number, made in results.items() if has_replays(number % GRAPHS)]
+    assert both
+    assert all(from_file == from_record for from_record, from_file in both)
+
+
+def _last_latents(made: dict[str, str], runs: int) -> list[str]:
+    """The digests of what the last runs saved last, by the number that begins what a digest is of."""
+    latents = {int(what.split(":")[0]): digest for what, digest in made.items() if " SaveLatent " in what}
+    return [latents[run] for run in sorted(latents)[-runs:]]
 
 
 def test_a_graph_is_drawn_again_from_its_number():
