@@ -5,6 +5,7 @@ import comfy_extras.nodes_custom_sampler as custom
 import comfy_extras.nodes_perpneg as perpneg
 import pytest
 import torch
+from p2p.p2p_core.errors import P2PError
 
 import nodes as host_nodes
 
