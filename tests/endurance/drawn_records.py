@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 
 from .drawing import Drawing, Link
-from .drawn_edits import GRIDS, Edit, Prompts, draw_controller, draw_prompts
+from .drawn_edits import GRIDS, Edit, Prompts, draw_controller, draw_mask, draw_prompts
 from .drawn_prompts import draw_encoder, draw_negative
 from .drawn_sampling import Inputs, draw_plan, simple_sampling
 
@@ -33,16 +33,21 @@ def _replay(number: int, saved: str | None) -> Mapping[str, dict]:
         plan = draw_plan(drawing, needs_denoise=False)
     settings = _draw_settings(drawing, edit, prompts, plan.steps)
     pictures = drawing.one([1, 1, 2])
+    words = [word for word in edit.sources if " " not in word and "#" not in word] or [*edit.sources]
+    adjustment, guided = _draw_adjustment(drawing, words, settings, (width, height)), drawing.one([None, *words])
     if saved is None:
         recording = drawing.add("P2PRecord", model=model, **settings)
         record = recording[1]
         empty = drawing.add("EmptyLatentImage", width=width, height=height, batch_size=pictures)[0]
-        source = Inputs(recording[0], prompts.link, negative, empty)
+        watched = recording[0] if guided is None else _guided(drawing, recording[0], guided)
+        source = Inputs(watched, prompts.link, negative, empty)
         latent = simple_sampling(drawing, source, plan)
         drawing.add("P2PSaveRecord", record=record, latent=latent, filename_prefix=f"soak/record {number}")
     else:
         file = drawing.add("P2PLoadRecord", file=saved)
         record, latent = file[0], file[1]
+    if adjustment is not None:
+        record = drawing.add(adjustment[0], record=record, latent=latent, **adjustment[1])[0]
     edited = _edited(drawing, model, edit.link, negative, latent, record)
     sampled = simple_sampling(drawing, edited, plan)
     drawing.add("SaveLatent", samples=sampled, filename_prefix=f"soak/replayed {number}")
@@ -65,6 +70,32 @@ def _draw_settings(drawing: Drawing, edit: Edit, prompts: Prompts, steps: int) -
         "keep_in": drawing.one(["memory", "graphics card", "file"]),
         "budget": drawing.one([64, 8192]),
     }
+
+
+def _draw_adjustment(
+    drawing: Drawing, words: list[str], settings: Mapping, size: tuple[int, int]
+) -> tuple[str, dict] | None:
+    """A node that adjusts the record, without what it is connected to; of a word whose attention is kept."""
+    word = drawing.one(words)
+    where = {"offset_x": drawing.number(-0.3, 0.3), "offset_y": drawing.number(-0.3, 0.3), "scale": 1.2}
+    found = drawing.one([
+        None,
+        ("P2PAdjustMove", {"word": word, **where}),
+        ("P2PAdjustScale", {"scales": f"{word}: {drawing.number(-1, 3)}"}),
+        ("P2PAdjustMask", {"word": word, "mask": draw_mask(drawing, size), "strength": drawing.number(0, 1)}),
+        ("P2PAdjustBlend", {"word": word, "with_word": drawing.one(words), "amount": drawing.number(0, 1)}),
+    ])  # fmt: skip
+    kept = settings["words"]
+    return None if kept and word not in kept.split(", ") else found
+
+
+def _guided(drawing: Drawing, model: Link, word: str) -> Link:
+    """The model with guidance of the source's word."""
+    objective = drawing.one(["be present", "be here", "be this big"])
+    return drawing.add(
+        "P2PAttentionGuidance", model=model, words=word, objective=objective, scale=drawing.number(0.5, 1.5), start=0.0,
+        end=drawing.number(0.2, 0.6), iterations=1, x=0.3, y=0.6, width=0.4, height=0.4, largest_grid="coarse",
+    )[0]  # fmt: skip
 
 
 def _edited(drawing: Drawing, model: Link, controller: Link, negative: Link, latent: Link, record: Link) -> Inputs:
