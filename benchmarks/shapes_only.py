@@ -4,7 +4,7 @@ The network lies on torch's ``meta`` device, where every operation makes its res
 counted there is what a device would be asked for, at sizes that need no such device.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import comfy.model_patcher
@@ -65,12 +65,21 @@ class _FusedAttention(TorchFunctionMode):
     """Attention on ``meta`` as a CUDA device does it; without this torch would lay out the maps there."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.autograd.grad:
+            return self._gradient(*args[:2])
         if func is not F.scaled_dot_product_attention or not args[0].is_meta:
             return func(*args, **(kwargs or {}))
         q, k, v = args[:3]
         if q.shape[-1] == v.shape[-1]:
             return torch.ops.aten._scaled_dot_product_flash_attention(q, k, v)[0]
         return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, False)[0]
+
+    def _gradient(self, outputs: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """Parts of a network may be run again for a gradient, and their attention is fused then too."""
+        with self:
+            engine = torch.autograd.Variable._execution_engine
+            ones = tuple(map(torch.ones_like, outputs))
+            return engine.run_backward(tuple(outputs), ones, False, False, tuple(inputs), False, accumulate_grad=False)
 
 
 @contextmanager

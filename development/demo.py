@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import attention, edits, goals, graphs, pictures, report
+from . import attention, demo_guidance, edits, goals, graphs, pictures, report
 from .client import Client
 from .edits import Scene
 from .errors import UserError
@@ -22,7 +22,7 @@ FIRST_SEED = 1
 ROWS_PER_RUN = 8
 LARGEST_SOURCE_DIFFERENCE = 2
 WARM_UP_STEPS = 2
-KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps")
+KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps", "guidance")
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
     batches = plan(options.seeds, ROWS_PER_RUN if settings.checkpoint is None else 1)
     trials = [trial for trial in all_trials(options.full) if set(trial.kinds) & set(options.only)]
     scenes = edits.SEEN + (edits.MORE_SEEN if options.full else ()) if "maps" in options.only else ()
-    result = asyncio.run(run(options.url, options.output, settings, batches, trials, scenes))
+    guided = demo_guidance.ALL if "guidance" in options.only else demo_guidance.NOTHING
+    result = asyncio.run(run(options.url, options.output, settings, batches, trials, scenes, guided))
     print(f"\n{report.as_text(result)}\n")
     if settings.checkpoint is None and result["source_difference"] > LARGEST_SOURCE_DIFFERENCE:
         raise UserError(
@@ -59,7 +60,13 @@ def plan(count: int, rows_per_run: int) -> list[Batch]:
 
 
 async def run(
-    url: str, folder: Path, settings: Settings, batches: list[Batch], trials: Sequence[Trial], scenes: Sequence[Scene]
+    url: str,
+    folder: Path,
+    settings: Settings,
+    batches: list[Batch],
+    trials: Sequence[Trial],
+    scenes: Sequence[Scene],
+    guided: demo_guidance.Guided,
 ) -> dict:
     """Run every trial, write the results and return the report."""
     judge = load_judge() if settings.checkpoint is None else None
@@ -69,6 +76,7 @@ async def run(
         studio = Studio(client, settings, batches, judge)
         made = await run_trials(studio, trials, folder, labels(batches))
         seen = [await run_maps(studio, scene, folder, labels(batches)) for scene in scenes]
+        placed = await demo_guidance.run(studio, folder, labels(batches), guided)
         stats = await client.get_json("/system_stats")
     described = {
         "host": stats["system"]["comfyui_version"],
@@ -80,7 +88,7 @@ async def run(
         "windows": graphs.windows(),
         "blend": graphs.settings_of("local_blend", "P2PLocalBlend"),
     }
-    result = {**described, **summary(made, seen)}
+    result = {**described, **summary(made, seen), "guidance": placed}
     result["goals"] = goals.goals(result) if judge else []  # they are the embedded model's
     report.write(folder, result)
     return result
@@ -96,7 +104,7 @@ def summary(made: list[dict], seen: list[dict]) -> dict:
         if entries
     }
     return {
-        "source_difference": max(entry["source_difference"] for entry in [*made, *seen]),
+        "source_difference": max((entry["source_difference"] for entry in [*made, *seen]), default=0.0),
         "edits": made,
         "mean": means(swaps),
         "object_swaps": means([entry for entry in swaps if entry["attribute"] == "object"]),

@@ -118,6 +118,12 @@ def _binary(mask: torch.Tensor) -> torch.Tensor:
     return mask > MASK_THRESHOLD
 
 
+def centres(masks: torch.Tensor) -> torch.Tensor:
+    """Return (b, 2): x and y of the masks' centres in fractions of the picture, NaN for an empty mask."""
+    size = torch.tensor(masks.shape[1:], device=masks.device)
+    return ((_centroid(masks) + 0.5) / size).flip(1)
+
+
 def _centroid(mask: torch.Tensor) -> torch.Tensor:
     """Return (b, 2): the mean row and column of the mask's pixels, NaN when it has none."""
     weight = _binary(mask).double()

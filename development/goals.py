@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from . import figures
+from . import demo_guidance, figures
 
 BACKGROUND = 35.0  # dB
 BLEND_SUCCESS = 0.85
@@ -59,6 +59,8 @@ def goals(result: dict) -> list[dict]:
     )
     at_least("maps: ratio, smallest value taken off", result["maps_mean"]["floor_free"], MAPS, "{:.2f}")
     at_least("maps: ratio, raw", result["maps_mean"]["raw"], MAPS, "{:.2f}")
+    for what, value, least in demo_guidance.goals(result["guidance"]):
+        at_least(what, value, least, "{:.2f}")
     apart = [entry["alone_difference_together"] for entry in result["edits"] if "alone_difference_together" in entry]
     if apart:
         goal = {

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import paths
@@ -89,6 +90,14 @@ def two_targets_graph(source: str, first: str, second: str, batch: Batch, settin
         controller = link(graph, both, name)
         _set_text(graph, link(graph, controller, "source"), source)
         _set_text(graph, link(graph, controller, "target"), target)
+    return _filled(graph, batch, settings)
+
+
+def guidance_graph(prompt: str, guidance: Mapping[str, object], batch: Batch, settings: Settings) -> Graph:
+    """Return the graph of a prompt whose attention is guided; what is not given stays as in the example."""
+    graph = load("guidance")
+    graph[find(graph, "P2PAttentionGuidance")]["inputs"].update(guidance)
+    _set_text(graph, link(graph, sampler(graph), "positive"), prompt)
     return _filled(graph, batch, settings)
 
 

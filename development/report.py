@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from . import sections
+from . import demo_guidance, sections
 from .attention import START
 from .sections import SECTIONS
 
@@ -65,6 +65,8 @@ def chapters(report: dict) -> Iterator[Chapter]:
             yield _chapter(kind, report, section.title, section.note)
     if report["maps"]:
         yield _maps_chapter(report)
+    if any(report["guidance"].values()):
+        yield _guidance_chapter(report["guidance"])
     if report["goals"]:
         yield Chapter("Expected and reached", tables=[sections.goal_rows(report)])
 
@@ -105,6 +107,21 @@ def _maps_chapter(report: dict) -> Chapter:
         Sheet(entry["name"], f"{entry['word']}: “{entry['source']}”", entry["images"][0]) for entry in report["maps"]
     ]
     return Chapter("Maps: where a noun looks", notes, [sections.map_rows(report)], [], sheets)
+
+
+def _guidance_chapter(made: dict) -> Chapter:
+    notes = [
+        "Two objects: P2P Attention Guidance with the objective be present, beside the same prompt without it. Both "
+        "are there where the judge sees at least 2 % of the picture of each; in its colour means that it sees no other "
+        "in more of it.",
+        "A place: the objective be here, beside the prompt alone and beside P2P Move a Word, which is told the way "
+        "from where the object is on the mean without it. At the place means that the object is seen and its centre "
+        "lies within a tenth of the picture's width. Seconds of the move are of the source's pictures too.",
+    ]
+    sheets = [
+        Sheet(entry["name"], f"“{entry['title']}”", entry["images"][0]) for kind in made.values() for entry in kind
+    ]
+    return Chapter("Guidance: attention as it is asked for", notes, demo_guidance.tables(made), [], sheets)
 
 
 def as_text(report: dict) -> str:

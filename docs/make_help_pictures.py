@@ -9,8 +9,10 @@ Every picture is the first one of the templates' seed, made by the real nodes on
 import argparse
 
 import drawing
+import pictures_of_adjustments
 import pictures_of_edits
 import pictures_of_extras
+import pictures_of_guidance
 import pictures_of_maps
 import pictures_of_words
 import real_runs
@@ -21,6 +23,8 @@ PICTURES = {
     **pictures_of_words.PICTURES,
     **pictures_of_edits.PICTURES,
     **pictures_of_maps.PICTURES,
+    **pictures_of_guidance.PICTURES,
+    **pictures_of_adjustments.PICTURES,
     **pictures_of_extras.PICTURES,
 }
 

@@ -90,6 +90,11 @@ class RealRuns:
         """An edit that stays local."""
         return self.node("local_blend", "P2PLocalBlend", controller=controller, **settings)[0]
 
+    def guided(self, prompt: str, words: str, model=None, **settings):
+        """The latents of one prompt whose words are guided."""
+        inputs = {"model": model or self.model, "words": words, **settings}
+        return self.plain(prompt, model=self.node("attention_guidance", "P2PAttentionGuidance", **inputs)[0])
+
     def combine(self, first, second):
         """Two edits of one source."""
         return self.node("combine", "P2PCombine", first=first, second=second)[0]
@@ -111,6 +116,17 @@ class RealRuns:
     def plain(self, prompt: str, rows: int = 1, model=None, **sampling):
         """The latents of one prompt without an edit."""
         return self._sampled(model or self.model, self.prompt(prompt), self._negative(), self._empty(rows), **sampling)
+
+    @functools.cache  # noqa: B019
+    def recorded(self, prompt: str):
+        """A record of one prompt alone, and the latents that were made."""
+        model, record = self.node("record", "P2PRecord", model=self.model, self_grids="none", precision="fp32")
+        return record, self.plain(prompt, model=model)
+
+    def replayed(self, controller, record, source):
+        """The latents of the targets of an edit from a record."""
+        inputs = {"controller": controller, "negative": self._negative(), "latent": {"samples": source}}
+        return self._sampled(*self.node("apply", "P2PApply", model=self.model, record=record, **inputs))
 
     def pictures(self, latents):
         """(b, height, width, 3) in 0..1."""

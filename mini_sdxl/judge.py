@@ -30,6 +30,7 @@ class Verdict:
         background_probability: (b, backgrounds).
         mask: (b, h, w) in 0..1, probability that a pixel belongs to an object.
         object_masks: (b, objects, h, w), the same for each object.
+        object_colours: (b, objects, 1 + colours), the colours within each object's pixels, natural ones first.
     """
 
     object_probability: torch.Tensor
@@ -37,6 +38,7 @@ class Verdict:
     background_probability: torch.Tensor
     mask: torch.Tensor
     object_masks: torch.Tensor
+    object_colours: torch.Tensor
 
 
 def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
@@ -98,13 +100,15 @@ class Judge:
         labels = self.network(x)
         mask = _enlarged(labels.inside[:, None], x).sigmoid()
         colours = _enlarged(labels.colours, x).softmax(1)
-        total = mask.sum((2, 3)).clamp(min=1e-6)
+        objects = mask * _enlarged(labels.objects, x).softmax(1)
+        total, areas = mask.sum((2, 3)).clamp(min=1e-6), objects.sum((2, 3)).clamp(min=1e-6)
         return Verdict(
             object_probability=labels.present.softmax(1),
             colour_probability=(colours * mask).sum((2, 3))[:, 1:] / total,
             background_probability=labels.background.softmax(1),
             mask=mask[:, 0],
-            object_masks=mask * _enlarged(labels.objects, x).softmax(1),
+            object_masks=objects,
+            object_colours=torch.einsum("bohw,bchw->boc", objects, colours) / areas[..., None],
         )
 
 

@@ -3,8 +3,13 @@
 from comfy_api.latest import ComfyExtension, io
 
 from . import (
+    adjust_blend,
+    adjust_mask,
+    adjust_move,
+    adjust_scale,
     apply,
     attention_files,
+    attention_guidance,
     attention_maps,
     attention_store,
     combine,
@@ -34,6 +39,11 @@ _MODULES = (
     apply,
     record,
     record_files,
+    attention_guidance,
+    adjust_move,
+    adjust_scale,
+    adjust_blend,
+    adjust_mask,
     attention_store,
     attention_maps,
     attention_files,

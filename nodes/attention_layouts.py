@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch.nn.functional import interpolate
@@ -19,6 +20,13 @@ _SMALLEST_BLEND = 384  # of the shorter side, for the legend to be read
 _MOST_MASK_PIXELS = 2**30
 _GROUND = 0.06
 _GAP = 4
+
+
+class BeforeAndAfter(NamedTuple):
+    """Two maps that are compared."""
+
+    before: WordMap
+    after: WordMap
 
 
 def contact_sheet(
@@ -55,6 +63,24 @@ def contact_sheet(
         tiles += [_empty(tiles[0])] * (lines * per_line - len(tiles))
         rows += [_joined(tiles[first : first + per_line], dim=1) for first in range(0, len(tiles), per_line)]
     return _joined(rows, dim=0)[None]
+
+
+def before_and_after(pairs: Sequence[BeforeAndAfter]) -> torch.Tensor:
+    """A line of two heat maps per pair, whose lightest colour is the largest value of both; a dark tile for none.
+
+    Returns:
+        (1, sheet height, sheet width, 3).
+
+    Raises:
+        P2PError: so many pairs that none could be seen.
+    """
+    if not pairs:
+        return torch.full((1, _SMALLEST_TILE, _SMALLEST_TILE, 3), _GROUND)
+    ground = torch.zeros(1, *pairs[0].before.attention.shape, 3)
+    ground = _scaled(ground, *_tile_size(ground, 2 * len(pairs)))
+    font_size = font_size_for(ground.shape[2], ground.shape[1])
+    lines = [[_word_tile(ground[0], word, font_size, 1.0, _largest([pair])) for word in pair] for pair in pairs]
+    return _joined([_joined(line, dim=1) for line in lines], dim=0)[None]
 
 
 def one_word(pictures: torch.Tensor, column: Column, opacity: float, shared: bool) -> torch.Tensor:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
+from .drawn_maps import PlacedMask
 from .operators import MovedTokens, TokenOperators
 from .placement import Grid, Placement, centre_of, place, places_of
 from .source_maps import SourceMaps
@@ -33,14 +34,18 @@ class FirstTerm(NamedTuple):
     is_inherited: bool
 
 
+_ATTENDED, _OF_MAPS, _DRAWN = range(3)  # how a term is had: by attention, of recorded maps, of a drawn mask
+
+
 class _Term(NamedTuple):
-    """One more attention call of one row: whose q and k, what it does to the row's values, where the result goes."""
+    """One more term of one row: whose q and k or map, what it does to the row's values, where the result goes."""
 
     row: EditedRow
     reads: int
     operator: torch.Tensor
-    moved: MovedTokens | None
-    is_of_maps: bool = False
+    moved: MovedTokens | None = None
+    kind: int = _ATTENDED
+    mask: PlacedMask | None = None
 
 
 class _Word(NamedTuple):
@@ -58,19 +63,23 @@ class _Addition:
         terms: (results,), which of the terms; None for all in their order.
         rows: (results,), where they are added.
         words: per result, the maps that say where the word is; only of what is resized.
+        mask: in place of the map; it has its own placement.
     """
 
     terms: torch.Tensor | None
     rows: torch.Tensor
     placement: Placement
     words: tuple[tuple[_Word, ...], ...]
+    mask: PlacedMask | None = None
     _places: dict[Grid, torch.Tensor] = field(default_factory=dict)
 
     def add_to(
         self, output: torch.Tensor, results: torch.Tensor, q, k, grid: Grid, heads: int, maps: SourceMaps | None
     ) -> None:
         own = results if self.terms is None else results.index_select(0, self.terms)
-        if not self.placement.is_identity:
+        if self.mask is not None:
+            own = own * self.mask.beside(own, grid)
+        elif not self.placement.is_identity:
             own = place(own, self._places_on(grid, q, k, heads, maps))
         output.index_add_(0, self.rows, own)
 
@@ -96,9 +105,10 @@ class FurtherTerms:
     """All attention terms but the rows' first.
 
     Attributes:
-        reads: (terms,), whose q and k each uses; those that read recorded maps are after these.
+        reads: (terms,), whose q and k each uses; the other terms are after these.
         values: of the terms, made of the values of the batch.
         additions: where the results go; no row twice in one, so that its sum has one order.
+        map_reads: (terms,), whose recorded maps each uses; after these are the terms of drawn masks.
     """
 
     reads: torch.Tensor
@@ -115,11 +125,16 @@ class FurtherTerms:
         maps: SourceMaps | None = None,
     ) -> torch.Tensor:
         """(terms, queries, channels): q and k of ``reads``, and ``values`` of all terms."""
-        if self.map_reads is None or maps is None:
-            return attend(queries, keys, values)
         attended = len(self.reads)
-        of_maps = maps.attended(self.map_reads, values[attended:])
-        return torch.cat([attend(queries, keys, values[:attended]), of_maps]) if attended else of_maps
+        of_maps = attended + (0 if self.map_reads is None else len(self.map_reads))
+        if attended == len(values):
+            return attend(queries, keys, values)
+        parts = [attend(queries, keys, values[:attended])] if attended else []
+        if self.map_reads is not None and maps is not None:
+            parts.append(maps.attended(self.map_reads, values[attended:of_maps]))
+        if of_maps < len(values):  # the mask is the map: its values are the same for all places
+            parts.append(values[of_maps:, :1].expand(-1, queries.shape[1], -1))
+        return torch.cat(parts)
 
     def add_to(
         self,
@@ -168,12 +183,12 @@ def further_terms(
         P2PError: the tokens are no multiple of a prompt's.
     """
     terms = [term for row in edited for term in _terms_of_row(row, sources)]
-    terms = sorted(terms, key=lambda term: term.is_of_maps)
+    terms = sorted(terms, key=lambda term: term.kind)
     numbers, operators = [term.row.number for term in terms], [term.operator for term in terms]
     values = value_operator(numbers, operators, tokens, device, dtype)
     if values is None:
         return None
-    reads, map_reads = ([term.reads for term in terms if term.is_of_maps == of_maps] for of_maps in (False, True))
+    reads, map_reads = ([term.reads for term in terms if term.kind == kind] for kind in (_ATTENDED, _OF_MAPS))
     return FurtherTerms(
         torch.tensor(reads, device=device, dtype=torch.long),
         values,
@@ -184,33 +199,38 @@ def further_terms(
 
 def _terms_of_row(row: EditedRow, sources: Sources) -> list[_Term]:
     operator = row.operator
+    inherited = _OF_MAPS if sources == "maps" else _ATTENDED
     terms = []
     if operator.inherit is not None and sources == "maps":
-        terms.append(_Term(row, row.source, operator.inherit, None, is_of_maps=True))
+        terms.append(_Term(row, row.source, operator.inherit, kind=_OF_MAPS))
     elif operator.inherit is not None and operator.own is not None:
-        terms.append(_Term(row, row.number, operator.own, None))
+        terms.append(_Term(row, row.number, operator.own))
     for moved in operator.moved:
         if moved.inherit is not None:
-            terms.append(_Term(row, row.source, moved.inherit, moved, is_of_maps=sources == "maps"))
+            terms.append(_Term(row, row.source, moved.inherit, moved, inherited))
         if moved.own is not None:
             terms.append(_Term(row, row.number, moved.own, moved))
+    for drawn in operator.drawn:
+        weights = drawn.weights.expand(len(drawn.weights), -1)
+        terms.append(_Term(row, row.source, weights, kind=_DRAWN, mask=drawn.mask))
     return terms
 
 
 def _additions(terms: Sequence[_Term], tokens: int, device: torch.device, dtype: torch.dtype) -> tuple[_Addition, ...]:
-    together: dict[tuple[Placement, int], list[int]] = {}
+    together: dict[tuple[Placement, PlacedMask | None, int], list[int]] = {}
     for number, term in enumerate(terms):
         placement = Placement() if term.moved is None else term.moved.placement
         before = [other for other in terms[:number] if other.row.number == term.row.number]
-        together.setdefault((placement, len(before)), []).append(number)
+        together.setdefault((placement, term.mask, len(before)), []).append(number)
     return tuple(
         _Addition(
             None if len(numbers) == len(terms) else torch.tensor(numbers, device=device),
             torch.tensor([terms[number].row.number for number in numbers], device=device),
             placement,
             tuple(_words(terms[number], tokens, device, dtype) for number in numbers) if placement.scale != 1 else (),
+            mask,
         )
-        for (placement, _), numbers in together.items()
+        for (placement, mask, _), numbers in together.items()
     )
 
 

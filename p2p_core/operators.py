@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from einops import einsum
 
+from .drawn_maps import PlacedMask
 from .edit import Edit, Grids, SelfMode
 from .placement import Placement
 
@@ -46,6 +47,13 @@ class MovedTokens:
     own_word: torch.Tensor | None
 
 
+class DrawnTokens(NamedTuple):
+    """A drawn mask in place of the source's map, and how strongly the tokens take it: (target tokens,)."""
+
+    mask: PlacedMask
+    weights: torch.Tensor
+
+
 @dataclass(frozen=True, eq=False)
 class TokenOperators:
     """What one target row does to its values at one step. ``inherit``, ``own`` or both are there.
@@ -56,6 +64,7 @@ class TokenOperators:
         self_attention: how self-attention is edited; None where it is not.
         edits_cross_attention: False where only self-attention is edited (``own`` is then all ones).
         moved: the terms of tokens that are not where they were; they are zero in ``inherit`` and ``own``.
+        drawn: the terms of masks in place of the source's map.
     """
 
     inherit: torch.Tensor | None
@@ -63,16 +72,17 @@ class TokenOperators:
     self_attention: SelfEdit | None
     edits_cross_attention: bool = True
     moved: tuple[MovedTokens, ...] = ()
+    drawn: tuple[DrawnTokens, ...] = ()
 
     @property
     def has_further_terms(self) -> bool:
         """Whether cross-attention needs more than one call: the source's map and the target's own, or moves."""
-        return bool(self.moved) or (self.inherit is not None and self.own is not None)
+        return bool(self.moved or self.drawn) or (self.inherit is not None and self.own is not None)
 
     @property
     def reads_source(self) -> bool:
-        """Whether cross-attention looks at the source's map."""
-        return self.inherit is not None or any(moved.inherit is not None for moved in self.moved)
+        """Whether cross-attention looks at the source's map, or at a mask in its place."""
+        return bool(self.drawn) or self.inherit is not None or any(moved.inherit is not None for moved in self.moved)
 
 
 @dataclass(frozen=True)

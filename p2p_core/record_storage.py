@@ -1,7 +1,8 @@
 """What a source run leaves behind for later edits: many tensors under names, written once, then read in that order.
 
 A record is written while a picture is sampled and read while others are, so neither may hold the device up: what is
-kept elsewhere leaves beside the computation, and when one tensor is read, those recorded after it set out.
+kept elsewhere leaves beside the computation, and when one tensor is read, those of its kind (the first part of its
+name) that were recorded after it set out: an edit may read one kind of attention and not the other.
 """
 
 import re
@@ -29,7 +30,7 @@ _MOST_AHEAD, _MOST_BYTES_AHEAD = 8, 2**26
 
 @dataclass(frozen=True)
 class _Entry:
-    """``place``: among the names, in recorded order."""
+    """``place``: among the names of its kind, in recorded order."""
 
     place: int
     shape: tuple[int, ...]
@@ -59,8 +60,7 @@ class RecordStorage:
         storage = cls.__new__(cls)
         storage._begin(precision, "file", OnDisk(disk, is_trusted=False), is_complete=True)
         for name, parts in stretches.items():
-            storage._entries[name] = _Entry(len(storage._names), parts[0].shape, InFile(tuple(parts)))
-            storage._names.append(name)
+            storage._enter(name, parts[0].shape, InFile(tuple(parts)))
         return storage
 
     def _begin(self, precision: Precision, home: Home, keeper: Keeper, is_complete: bool) -> None:
@@ -68,9 +68,9 @@ class RecordStorage:
         self.home: Home = home
         self._keeper, self._is_complete = keeper, is_complete
         self._entries: dict[str, _Entry] = {}
-        self._names: list[str | None] = []  # by place; None where it was dropped
+        self._names: dict[str, list[str | None]] = {}  # by kind and place; None where it was dropped
         self._ahead: dict[tuple[str, torch.device], Arriving] = {}
-        self._furthest: dict[torch.device, int] = {}  # place that has set out
+        self._furthest: dict[tuple[str, torch.device], int] = {}  # place of a kind that has set out
         self._lock = threading.RLock()
         self._end = weakref.finalize(self, keeper.close, False)
 
@@ -91,8 +91,12 @@ class RecordStorage:
             if name in self._entries:
                 raise ValueError(f"{name} is recorded already")
             kept = self._keeper.keep(encoded(tensor, self.precision))
-            self._entries[name] = _Entry(len(self._names), tuple(tensor.shape), kept)
-            self._names.append(name)
+            self._enter(name, tuple(tensor.shape), kept)
+
+    def _enter(self, name: str, shape: tuple[int, ...], kept: Kept) -> None:
+        names = self._names.setdefault(_kind(name), [])
+        self._entries[name] = _Entry(len(names), shape, kept)
+        names.append(name)
 
     def get(self, name: str, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor:
         """What was put there, decoded on the device. To be read only: it may be what is kept itself.
@@ -125,7 +129,7 @@ class RecordStorage:
         with self._lock:
             for name in names:
                 if (entry := self._entries.pop(name, None)) is not None:
-                    self._names[entry.place] = None
+                    self._names[_kind(name)][entry.place] = None
             self._ahead = {key: arriving for key, arriving in self._ahead.items() if key[0] in self._entries}
 
     def finish(self) -> None:
@@ -165,26 +169,30 @@ class RecordStorage:
             arriving = self._ahead.pop((name, device), None)
             if arriving is None:  # a first one, or a jump
                 arriving = self._keeper.fetch(entry.kept, device)
-                self._furthest[device] = entry.place
+                self._furthest[_kind(name), device] = entry.place
             if self._keeper.travels(device):
-                self._fetch_ahead(entry.place, device)
+                self._fetch_ahead(_kind(name), entry.place, device)
             return arriving
 
-    def _fetch_ahead(self, place: int, device: torch.device) -> None:
-        """Those after this place set out, each once; those that a jump has left behind are forgotten."""
-        following = self._following(place)
-        near = {*following, *self._names[max(place - _MOST_AHEAD, 0) : place]}
-        self._ahead = {key: arriving for key, arriving in self._ahead.items() if key[1] != device or key[0] in near}
+    def _fetch_ahead(self, kind: str, place: int, device: torch.device) -> None:
+        """Those of a kind after this place set out, each once; those that a jump has left behind are forgotten."""
+        following = self._following(kind, place)
+        near = {*following, *self._names[kind][max(place - _MOST_AHEAD, 0) : place]}
+        self._ahead = {
+            (name, to): arriving
+            for (name, to), arriving in self._ahead.items()
+            if to != device or _kind(name) != kind or name in near
+        }
         for name in following:
             entry = self._entries[name]
-            if entry.place > self._furthest[device] and (name, device) not in self._ahead:
+            if entry.place > self._furthest[kind, device] and (name, device) not in self._ahead:
                 self._ahead[name, device] = self._keeper.fetch(entry.kept, device)
-            self._furthest[device] = max(self._furthest[device], entry.place)
+            self._furthest[kind, device] = max(self._furthest[kind, device], entry.place)
 
-    def _following(self, place: int) -> list[str]:
+    def _following(self, kind: str, place: int) -> list[str]:
         """In recorded order; at least one, where there is one."""
         names, size = [], 0
-        for name in self._names[place + 1 : place + 1 + _MOST_AHEAD]:
+        for name in self._names[kind][place + 1 : place + 1 + _MOST_AHEAD]:
             if name is not None:
                 size += bytes_of(self._entries[name].shape, self.precision)
                 if names and size > _MOST_BYTES_AHEAD:
@@ -196,6 +204,10 @@ class RecordStorage:
 def is_name(name: str) -> bool:
     """Such as ``cross/0/14.6146/0/0/input.4.0``: letters, digits and ``_.+-``, in parts."""
     return len(name) <= LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
+def _kind(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _keeper(home: Home, folder: Path | str | None) -> Keeper:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from .adjustment import Adjustment
 from .edit import WHOLE, Grids
 from .errors import P2PError
 from .record_precision import Precision
@@ -82,11 +83,13 @@ class SourceRecord:
         facts: about the run, as JSON can hold them; see ``record_facts``.
         exact: small tensors by name: the start and the latents of every model call.
         storage: what the layers had, by ``layer_name``.
+        adjustments: of the maps, in their order, before a target inherits them.
     """
 
     facts: Mapping[str, Any]
     exact: Mapping[str, torch.Tensor]
     storage: RecordStorage
+    adjustments: tuple[Adjustment, ...] = ()
 
     @property
     def keep(self) -> Keep:

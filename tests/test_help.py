@@ -23,6 +23,7 @@ STRIPS = {
     "P2PReweightController": ("scales",),
     "P2PMoveController": ("offset", "move_window"),
     "P2PLocalBlend": ("blend_threshold", "blend_start"),
+    "P2PAttentionGuidance": ("guidance_places",),
     "P2PAttentionStore": ("map_grids",),
     "P2PAttentionMaps": ("map_layouts", "map_grids"),
 }

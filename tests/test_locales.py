@@ -30,6 +30,7 @@ SEARCHED = {
     "resize": "P2PMoveController",
     "local blend": "P2PLocalBlend",
     "mask": "P2PLocalBlend",
+    "attention guidance": "P2PAttentionGuidance",
     "attention store": "P2PAttentionStore",
     "attention maps": "P2PAttentionMaps",
 }

@@ -34,6 +34,7 @@ NAMES = {
     "move_a_word",
     "two_targets",
     "attention_maps",
+    "guidance",
     "with_lora",
     "with_controlnet",
 }
@@ -51,6 +52,7 @@ OTHER_VALUES = {
     "P2PReweightController": {"scales"},
     "P2PMoveController": {"word"},
     "P2PAttentionStore": {"words"},
+    "P2PAttentionGuidance": {"words"},
     "SolidMask": {"width", "height"},
     "MaskComposite": {"x", "y"},
     "GrowMask": {"expand"},

@@ -63,6 +63,10 @@ WORDS = {
         "a photo of a dog and a red car on sand": "a painting of a lion eating a burger",
         "cat, dog, red, car, sand": "squirrel, lion, eating, burger, painting",
     },
+    "guidance": {
+        "a purple car and a green star on wood": "a photo of a purple teapot and a green bird on a wooden table",
+        "purple car, green star": "purple teapot, green bird",
+    },
     "with_lora": {
         "a photo of a cat on grass": "a photo of a cat on a roof at night",
         "a photo of a dog on grass": "a photo of an owl on a roof at night",

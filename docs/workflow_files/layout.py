@@ -24,7 +24,7 @@ COLUMNS = (
         360,
         (*EDITS, "P2PCombine"),
     ),
-    ("Apply", 340, ("P2PLocalBlend", "P2PApply", "P2PAttentionStore")),
+    ("Apply", 340, ("P2PLocalBlend", "P2PApply", "P2PAttentionGuidance", "P2PAttentionStore")),
     ("Control picture", 300, ("SolidMask", "MaskComposite", "GrowMask", "MaskToImage", "ControlNetApplyAdvanced")),
     ("Sampling: stock nodes", 300, ("KSampler", "VAEDecode")),
     ("Result", 440, ("P2PAttentionMaps", "SaveImage")),
@@ -40,6 +40,7 @@ OWN_WIDGETS = {
     **dict.fromkeys(EDITS, CHIPS),
     "P2PLocalBlend": BLEND_CHIPS,
     "P2PApply": TIMELINE,
+    "P2PAttentionGuidance": CHIPS,
     "P2PAttentionStore": CHIPS + LIVE_MAPS,
     "P2PAttentionMaps": CHIPS + VIEWER,
 }

@@ -38,17 +38,17 @@ def test_what_is_put_is_got_behind_other_work(busy, home, precision):
             if place % 10 == 0:
                 busy()
             state.copy_(source)
-            storage.put(str(place), state)
+            storage.put(f"cross/{place}", state)
             state.fill_(torch.nan)
         storage.finish()
         assert storage.ram_bytes == (storage.nbytes if home == "memory" else 0)
         for place in (*range(COUNT), *range(COUNT - 1, -1, -3)):
             if place % 50 == 0:
                 busy()
-            found = storage.get(str(place), ACCELERATOR, torch.float32)
+            found = storage.get(f"cross/{place}", ACCELERATOR, torch.float32)
             kept = decoded(encoded(sources[place], precision), torch.float32)
             assert torch.equal(found, kept), place
-            assert torch.equal(storage.get(str(place), "cpu", torch.float32), kept.cpu())
+            assert torch.equal(storage.get(f"cross/{place}", "cpu", torch.float32), kept.cpu())
     storage.close()
 
 

@@ -11,7 +11,7 @@ from p2p.p2p_core.record_transfer import PinnedMemory, SideStream, module_with_s
 from torch.utils._python_dispatch import TorchDispatchMode
 
 ACCELERATOR = torch.device("cpu", 0)  # tensors copied to it are new ones, and say "cpu"
-NAMES = [str(number) for number in range(12)]
+NAMES = [f"cross/{number}" for number in range(12)]
 
 
 class Stream:
@@ -90,7 +90,7 @@ def device_with_streams(monkeypatch):
 
 
 def tensor_of(name: str) -> torch.Tensor:
-    return torch.full((1, 4, 2), float(name))
+    return torch.full((1, 4, 2), float(name.split("/")[-1]))
 
 
 def recorded(home, precision="fp32") -> RecordStorage:
@@ -107,7 +107,7 @@ def test_nothing_is_used_before_it_is_there(home, precision, finishes):
     storage = recorded(home, precision)
     if finishes:
         storage.finish()
-    for name in (*NAMES, *NAMES[::-1], "3", "3"):
+    for name in (*NAMES, *NAMES[::-1], NAMES[3], NAMES[3]):
         for device in (ACCELERATOR, "cpu"):
             assert torch.allclose(storage.get(name, device, torch.float32), tensor_of(name)), (name, device)
     storage.close()
@@ -132,7 +132,7 @@ def test_what_is_used_lives_for_the_stream_that_uses_it():
     storage = recorded("memory")
     storage.finish()
     Module.kept_for.clear()
-    used = storage.get("0", ACCELERATOR, torch.float32)
+    used = storage.get(NAMES[0], ACCELERATOR, torch.float32)
     assert Module.kept_for == [(used.data_ptr(), Module.current)]
     side = storage._keeper._streams.of(ACCELERATOR)
     assert [event.stream for event in Module.current.waited_for] == [side._stream]
@@ -141,15 +141,26 @@ def test_what_is_used_lives_for_the_stream_that_uses_it():
 def test_the_next_ones_are_under_way():
     storage = recorded("memory")
     storage.finish()
-    storage.get("0", ACCELERATOR, torch.float32)
+    storage.get(NAMES[0], ACCELERATOR, torch.float32)
     assert len(storage._keeper._streams.of(ACCELERATOR)._stream.queue) == 8
+
+
+def test_a_kind_that_is_not_read_stays_where_it_is():
+    storage = RecordStorage("fp32", "memory")
+    for name in NAMES:
+        storage.put(f"self/{name}", tensor_of(name))
+        storage.put(name, tensor_of(name))
+    storage.finish()
+    for name in NAMES[:3]:
+        storage.get(name, ACCELERATOR, torch.float32)
+    assert {name for name, _ in storage._ahead} == set(NAMES[3:11])
 
 
 def test_devices_without_streams(monkeypatch):
     monkeypatch.setattr(record_homes, "module_with_streams", lambda device: None)
     for home in ("device", "memory", "file"):
         storage = recorded(home)
-        assert torch.equal(storage.get("5", ACCELERATOR, torch.float32), tensor_of("5"))
+        assert torch.equal(storage.get(NAMES[5], ACCELERATOR, torch.float32), tensor_of(NAMES[5]))
         storage.close()
     assert module_with_streams(torch.device("cpu")) is None and module_with_streams(torch.device("meta")) is None
 

@@ -11,7 +11,9 @@ from p2p.p2p_core.attention_files import save_attention
 from p2p.p2p_core.attention_store import AttentionRecord, AttentionRequest, AttentionStore, RowMaps
 from p2p.p2p_core.windows import Window
 
-Verdict = namedtuple("Verdict", "object_probability colour_probability background_probability mask")
+Verdict = namedtuple(
+    "Verdict", "object_probability colour_probability background_probability mask object_masks object_colours"
+)
 SIZE = 32
 SOURCE_SHADE = 10
 
@@ -36,7 +38,8 @@ def judge():
         mask = torch.zeros(images.shape[:3])
         mask[:, : SIZE // 2, : SIZE // 2] = 1
         first = torch.eye(1, 6).expand(len(images), 6)
-        return Verdict(first, first, first, mask)
+        objects = mask[:, None].expand(-1, 12, -1, -1)
+        return Verdict(first, first, first, mask, objects, first[:, None].expand(-1, 12, -1))
 
     return see
 

@@ -4,7 +4,7 @@ import importlib.util
 import json
 
 import pytest
-from p2p.development import demo, edits, goals, paths, report, trials
+from p2p.development import demo, demo_guidance, edits, goals, paths, report, trials
 from p2p.development.demo import labels, plan
 from p2p.development.errors import UserError
 from p2p.development.sections import SECTIONS
@@ -28,6 +28,8 @@ def run(stand_in, judge, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "load_judge", lambda: judge)
     monkeypatch.setattr(demo, "all_trials", lambda full: TRIALS)
     monkeypatch.setattr(edits, "SEEN", edits.SEEN[:1])
+    few = demo_guidance.Guided(demo_guidance.PAIRS[:1], demo_guidance.PLACES[:1])
+    monkeypatch.setattr(demo_guidance, "ALL", few)
 
     def call(*more):
         code = demo.main(["--url", "", "--output", str(tmp_path), "--seeds", "2", "--steps", "4", *more])
@@ -50,7 +52,7 @@ def test_every_kind_has_its_section_and_its_pictures(run, tmp_path, capsys):
         for arm in ("plain", "switching", "p2p"):
             assert {f"{name}_{arm}" for name in ("seconds", "success", "mask_iou", "centroid_px")} <= set(entry)
     assert {goal["goal"].split(":")[0] for goal in made["goals"]} == {
-        "local blend", "reweight", "move", "maps", "two targets",
+        "local blend", "reweight", "move", "maps", "two targets", "guidance",
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert all(section.title in printed for section in SECTIONS.values())
@@ -61,8 +63,10 @@ def test_every_kind_has_its_section_and_its_pictures(run, tmp_path, capsys):
 def test_the_report_shows_every_sheet(run, tmp_path):
     _, made = run()
     markdown, page = ((tmp_path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("md", "html"))
-    shown = {entry["strip"] or entry["images"][0] for entry in [*made["edits"], {"strip": None, **made["maps"][0]}]}
-    assert len(shown) == 2 + 1 + 1 + 1 + 2 + 1
+    guided = [entry for kind in made["guidance"].values() for entry in kind]
+    unstripped = [{"strip": None, **entry} for entry in [*made["maps"], *guided]]
+    shown = {entry["strip"] or entry["images"][0] for entry in [*made["edits"], *unstripped]}
+    assert len(shown) == 2 + 1 + 1 + 1 + 2 + 1 + 2
     assert all(f"]({sheet})" in markdown for sheet in shown)
     assert page.count("data:image/jpeg;base64,") == len(shown)
     assert all(entry["name"] in page for entry in made["edits"])

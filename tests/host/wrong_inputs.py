@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 import torch
 from p2p.mini_sdxl.builder import load as load_mini
+from p2p.nodes._host.text import PROMPT_KEY
 from p2p.nodes.attention_files import SUFFIX
 from p2p.nodes.attention_store import P2PAttentionStore
+from p2p.p2p_core.record_storage import RecordStorage
+from p2p.p2p_core.source_record import RecordHandle, RecordRequest, SourceRecord
 
 from .graph import SOURCE, TARGET, applied, empty_latent, outputs, plain_text, replace_controller, sample, text
 
@@ -37,6 +40,7 @@ class Good:
         sample(watching, self.source, self.negative, self.latent, steps=1)
         self.image = torch.rand(1, 64, 64, 3)
         self.mini_model = load_mini("fp32")[0]
+        self.record = _record_of(self.source)
 
     def run(self) -> torch.Tensor:
         return sample(*applied(self.model, self.clip, self.controller, self.latent), steps=2)
@@ -56,11 +60,28 @@ class Good:
             "P2PCombine": {"first": "controller", "second": "controller"},
             "P2PApply": {**chained, "model": "model", "negative": "negative", "latent": "latent"},
             "P2PAttentionStore": {"model": "model"},
+            "P2PAttentionGuidance": {"model": "model"},
             "P2PAttentionMaps": {"attention": "store", "image": "image"},
             "P2PSaveAttention": {"attention": "store", "latent": "latent"},
             "P2PMiniLora": {"model": "mini_model"},
+            "P2PAdjustMove": {"record": "record", "latent": "latent"},
+            "P2PAdjustScale": {"record": "record", "latent": "latent"},
+            "P2PAdjustBlend": {"record": "record", "latent": "latent"},
+            "P2PAdjustMask": {"record": "record", "mask": "mask", "latent": "latent"},
         }
         return {**{name: getattr(self, own) for name, own in objects.get(node, {}).items()}, **_WIDGETS.get(node, {})}
+
+
+def _record_of(conditioning: list) -> RecordHandle:
+    """A record of no layers, of which words can be adjusted."""
+    prompt = conditioning[0][1][PROMPT_KEY]
+    words = [
+        {"label": word.text, "text": word.text, "positions": word.positions, "is_punctuation": word.is_punctuation}
+        for word in prompt.words
+    ]
+    facts = {"keep": "queries", "prompts": [{"text": prompt.text, "tokens": prompt.token_count, "words": words}]}
+    maps = {"word_maps/0": torch.rand(1, len(words), 2, 2)}
+    return RecordHandle(RecordRequest(), SourceRecord(facts, maps, RecordStorage("fp32", "memory")))
 
 
 _FOLLOWING = {"cross_start": 0.0, "cross_end": 0.8, "self_start": 0.0, "self_end": 0.4, "word_windows": "dog: 0-0.4"}
@@ -78,6 +99,10 @@ _WIDGETS = {
     "P2PAttentionStore": {
         "words": "", "prompt": "positive", "largest_grid": "medium", "start": 0.0, "end": 1.0, "keep_steps": False,
     },
+    "P2PAttentionGuidance": {
+        "words": "cat", "objective": "be present", "scale": 1.0, "start": 0.0, "end": 0.5, "iterations": 1, "x": 0.5,
+        "y": 0.5, "width": 0.4, "height": 0.4, "largest_grid": "coarse",
+    },
     "P2PAttentionMaps": {
         "words": "cat", "layout": "grid", "opacity": 0.6, "scale": "per word", "threshold": 0.5, "refine": 0,
     },
@@ -85,6 +110,10 @@ _WIDGETS = {
     "P2PLoadAttention": {"file": f"maps_00001_{SUFFIX} [output]"},
     "P2PMiniSDXL": {"precision": "fp32"},
     "P2PMiniLora": {"strength": 1.0},
+    "P2PAdjustMove": {"word": "cat", "offset_x": 0.25, "offset_y": 0.0, "scale": 1.0},
+    "P2PAdjustScale": {"scales": "cat: 2"},
+    "P2PAdjustBlend": {"word": "cat", "with_word": "grass", "amount": 0.5},
+    "P2PAdjustMask": {"word": "cat", "strength": 0.3},
     "P2PMiniControlNet": {"precision": "fp32"},
 }  # fmt: skip
 
@@ -144,6 +173,9 @@ def _no_text(node: str, display: str, name: str, value: object = 3) -> Wrong:
 
 
 REPLACE, REFINE, BLEND = "P2P Replace", "P2P Refine", "P2P Local Blend"
+GUIDANCE = "P2P Attention Guidance"
+ADJUSTED_MOVE, ADJUSTED_SCALE = "P2P Adjust: Move a Word", "P2P Adjust: Scale Words"
+ADJUSTED_BLEND, ADJUSTED_MASK = "P2P Adjust: Blend Two Words", "P2P Adjust: Draw a Word's Map"
 REWEIGHT, MOVE, STORE, MAPS = "P2P Reweight", "P2P Move a Word", "P2P Attention Store", "P2P Attention Maps"
 
 NUMBERS = [
@@ -165,12 +197,25 @@ NUMBERS = [
     _number("P2PLocalBlend", BLEND, "start", INF, "0", "1"),
     _number("P2PAttentionStore", STORE, "start", NAN, "0", "1"),
     _number("P2PAttentionStore", STORE, "end", 3.0, "0", "1"),
+    *(_number("P2PAttentionGuidance", GUIDANCE, "scale", wrong, "0", "10") for wrong in (NAN, -1.0, 11)),
+    *(_number("P2PAttentionGuidance", GUIDANCE, "iterations", wrong, "1", "20") for wrong in (0, 21)),
+    _number("P2PAttentionGuidance", GUIDANCE, "x", -0.1, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "y", 1.5, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "width", 0.0, "0.02", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "height", NAN, "0.02", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "start", INF, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "end", 2, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "opacity", NAN, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "threshold", 1.5, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "refine", -1, "0", "16"),
     _number("P2PAttentionMaps", MAPS, "refine", 1.5, "0", "16"),
     _number("P2PAttentionMaps", MAPS, "step", -2, "-1", "10000"),
     *(_number("P2PMiniLora", "P2P Mini LoRA", "strength", wrong, "-2", "2") for wrong in (NAN, 2.5, -INF)),
+    *(_number("P2PAdjustMove", ADJUSTED_MOVE, "offset_x", wrong, "-1", "1") for wrong in (NAN, 1.5)),
+    _number("P2PAdjustMove", ADJUSTED_MOVE, "offset_y", -2, "-1", "1"),
+    *(_number("P2PAdjustMove", ADJUSTED_MOVE, "scale", wrong, "0.25", "4") for wrong in (0.0, INF)),
+    _number("P2PAdjustBlend", ADJUSTED_BLEND, "amount", 1.5, "0", "1"),
+    _number("P2PAdjustMask", ADJUSTED_MASK, "strength", -0.5, "0", "1"),
     Wrong("a number as text", "P2PMoveController", {"offset_x": "0.25"}, (r'offset_x .* is "0.25"', "give a number")),
     Wrong("no number at all", "P2PLocalBlend", {"threshold": None}, ("threshold .* is nothing", "give a number")),
     Wrong("a switch for a number", "P2PReplaceController", {"cross_end": True}, ("cross_end .* True", "give a number")),
@@ -187,6 +232,8 @@ CHOICES = [
     _choice("P2PApply", "P2P Apply", "controlnet_prompt", "target, source"),
     _choice("P2PAttentionStore", STORE, "prompt", "positive, negative, both"),
     _choice("P2PAttentionStore", STORE, "largest_grid", "coarse, medium, all"),
+    _choice("P2PAttentionGuidance", GUIDANCE, "objective", "be present, be here, be this big"),
+    _choice("P2PAttentionGuidance", GUIDANCE, "largest_grid", "coarse, medium, all"),
     _choice("P2PAttentionMaps", MAPS, "layout", "grid, one word, blend"),
     _choice("P2PAttentionMaps", MAPS, "scale", "per word, shared"),
     _choice("P2PMiniSDXL", "P2P Mini SDXL", "precision", "auto, fp32, fp16"),
@@ -218,8 +265,13 @@ TEXTS = [
             ("P2PMoveController", MOVE, "word"),
             ("P2PLocalBlend", BLEND, "keep_words"),
             ("P2PAttentionStore", STORE, "words"),
+            ("P2PAttentionGuidance", GUIDANCE, "words"),
             ("P2PAttentionMaps", MAPS, "words"),
             ("P2PSaveAttention", "P2P Save Attention", "filename_prefix"),
+            ("P2PAdjustMove", ADJUSTED_MOVE, "word"),
+            ("P2PAdjustScale", ADJUSTED_SCALE, "scales"),
+            ("P2PAdjustBlend", ADJUSTED_BLEND, "with_word"),
+            ("P2PAdjustMask", ADJUSTED_MASK, "word"),
         )
     ),
     _no_text("P2PTextEncode", "P2P Text Encode", "text", ["a cat"]),
@@ -251,8 +303,26 @@ TEXTS = [
     _text("keep_words", "P2PLocalBlend", "keep_words", "tree", '"tree" is not in the prompt', "Its words are"),
     _text("keep_words", "P2PLocalBlend", "keep_words", "#2", '"#2"', "cat, teddy bear, dog#2"),
     _text("words", "P2PAttentionStore", "words", "dog#0", "occurrence 0", "count from 1"),
+    _text("words", "P2PAttentionGuidance", "words", "", "words is empty", "give the words of the prompt"),
+    _text("words", "P2PAttentionGuidance", "words", "dog#0", "occurrence 0", "count from 1"),
     _text("words", "P2PAttentionMaps", "words", "horse", 'No map of "horse" was recorded', "Choose one of these"),
     _text("words", "P2PAttentionMaps", "words", "cat#0", "occurrence 0", "count from 1"),
+    *(
+        _text("word", node, "word", word, says, do)
+        for node in ("P2PAdjustMove", "P2PAdjustBlend", "P2PAdjustMask")
+        for word, says, do in (
+            ("", "word is empty", "give a word of the recorded prompt"),
+            ("dog", '"dog" is not in the prompt "a photo of a cat on grass"', "Its words are: a, photo"),
+            ("cat#0", "occurrence 0", "count from 1"),
+        )
+    ),
+    _text("with_word", "P2PAdjustBlend", "with_word", " ", "with_word is empty", "give a word of the recorded prompt"),
+    _text("with_word", "P2PAdjustBlend", "with_word", "cat, grass", "with_word names 2 words", "give one word"),
+    _text("with_word", "P2PAdjustBlend", "with_word", "dog", '"dog" is not in the prompt', "Its words are"),
+    _text("scales", "P2PAdjustScale", "scales", "", "scales is empty", 'write "word: factor"'),
+    _text("scales", "P2PAdjustScale", "scales", "cat", '"cat" is not a scale of a word', 'write "word: scale"'),
+    _text("scales", "P2PAdjustScale", "scales", "cat: 2 @ 0-0.5", '"cat" has a window', "take the at sign"),
+    _text("scales", "P2PAdjustScale", "scales", "dog: 2", '"dog" is not in the prompt', "Its words are"),
     _text("text", "P2PTagPrompt", "text", "a cat " * 60, "makes 154 tokens of .* has 77", "give P2P Tag Prompt the"),
     _text("prefix", "P2PSaveAttention", "filename_prefix", "../x", '"../x" leaves the output', "write one inside it"),
     _text("prefix", "P2PSaveAttention", "filename_prefix", "", '"" names no file', "write one such as"),
@@ -272,6 +342,8 @@ TEXTS = [
     ),
     Wrong("store: window reversed", "P2PAttentionStore", {"start": 0.9, "end": 0.2},
           (r"start \(0.9\) is not before end \(0.2\)", "give a later end")),
+    Wrong("guidance: empty window", "P2PAttentionGuidance", {"start": 0.5, "end": 0.5},
+          ("nothing would be guided", "give a later end")),
     Wrong("store: empty window", "P2PAttentionStore", {"start": 0.5, "end": 0.5},
           ("nothing would be recorded", "give a later end")),
     Wrong("threshold 1", "P2PLocalBlend", {"threshold": 1.0}, ("With threshold 1 no place", "give less")),

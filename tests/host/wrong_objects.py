@@ -68,6 +68,9 @@ KINDS = [
         ("P2PLocalBlend", "mask", "of no pixels", torch.ones(1, 0, 64), "a tensor of shape", "connect a MASK"),
         ("P2PCombine", "second", "a prompt", attrgetter("source"), "of the kind list", "connect the c"),
         ("P2PCombine", "first", "nothing", None, "nothing", "connect the con"),
+        ("P2PAttentionGuidance", "model", "a store", attrgetter("store"), "of the kind Att", "connect the MODEL"),
+        ("P2PAttentionGuidance", "reference", "a latent", attrgetter("latent"), "of the kind dict", "connect the att"),
+        ("P2PAttentionGuidance", "after", "a tensor", torch.zeros(1, 4, 8, 8), "a tensor", "connect a LATENT"),
         ("P2PApply", "model", "nothing", None, "nothing", "connect the MODEL"),
         ("P2PApply", "model", "of the kind CLIP", attrgetter("clip"), "of the kind CLIP", "connect the MODEL"),
         ("P2PApply", "negative", "empty", [], "empty", "connect a COND"),
@@ -82,6 +85,15 @@ KINDS = [
         ("P2PAttentionMaps", "latent", "a picture", torch.rand(1, 64, 64, 3), "a tensor of shape", "connect a LATENT"),
         ("P2PSaveAttention", "latent", "a picture", torch.rand(1, 64, 64, 3), "a tensor of shape", "connect a LATENT"),
         ("P2PSaveAttention", "attention", "a controller", attrgetter("controller"), "of the kind Edi", "connect the"),
+        *(
+            (node, name, what, value, got, do)
+            for node in ("P2PAdjustMove", "P2PAdjustScale", "P2PAdjustBlend", "P2PAdjustMask")
+            for name, what, value, got, do in (
+                ("record", "a store", attrgetter("store"), "of the kind Att", "connect the record output"),
+                ("latent", "a picture", torch.rand(1, 64, 64, 3), "a tensor of shape", "connect a LATENT"),
+            )
+        ),
+        ("P2PAdjustMask", "mask", "a picture", torch.ones(1, 64, 64, 3), "a tensor of shape", "connect a MASK"),
     )
 ]  # fmt: skip
 
@@ -91,6 +103,8 @@ OBJECTS = [
               ("is not the one of P2P Mini SDXL", "connect that, or use Load LoRA"))
         for what, model in (("another SDXL", attrgetter("model")), ("another kind of model", _other_model))
     ),
+    Wrong("several masks for a word", "P2PAdjustMask", {"mask": torch.ones(2, 8, 8)},
+          ("mask has 2 masks", "choose one of them")),
     Wrong("no text encoder", "P2PTextEncode", {"clip": None}, ("The clip input is empty", "Connect one that does")),
     Wrong("no text encoder to tag with", "P2PTagPrompt", {"clip": None}, ("The clip input is empty", "Connect one")),
     Wrong("an encoder that is no CLIP", "P2PTextEncode", {"clip": lambda good: good.other_clip},

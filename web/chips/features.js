@@ -14,6 +14,7 @@ export const FEATURES = {
     { name: "keep_words", kind: "words", side: "both" },
   ],
   P2PAttentionStore: [{ name: "words", kind: "words", side: "both" }],
+  P2PAttentionGuidance: [{ name: "words", kind: "words", side: "both" }],
   P2PAttentionMaps: [{ name: "words", kind: "words", side: "both" }],
 };
 

@@ -40,7 +40,7 @@ function targetsOf(place, found, steps) {
   }
   if (CHAINED.includes(name)) return chained(place, found, steps);
   if (name === "P2PAttentionMaps") return targetsOf(connected(place, "attention"), found, steps - 1);
-  if (name === "P2PAttentionStore") return stored(place, found, steps);
+  if (["P2PAttentionStore", "P2PAttentionGuidance"].includes(name)) return stored(place, found, steps);
   throw new Unknown("elsewhere");
 }
 
