@@ -59,6 +59,6 @@ def decoded(vae, latents: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", EDITS)
 def test_edits_from_a_record_are_those_of_the_batch(mini, name):
-    found = accuracies(mini, name, pictures=2, steps=10)
+    found = accuracies(mini, name, pictures=2, steps=6)
     assert found.pop("fp32") < 1e-5
     assert {precision: float(each.min()) for precision, each in found.items() if each.min() < LEAST[precision]} == {}
