@@ -14,6 +14,7 @@ import pictures_of_edits
 import pictures_of_extras
 import pictures_of_guidance
 import pictures_of_maps
+import pictures_of_records
 import pictures_of_words
 import real_runs
 
@@ -25,6 +26,7 @@ PICTURES = {
     **pictures_of_maps.PICTURES,
     **pictures_of_guidance.PICTURES,
     **pictures_of_adjustments.PICTURES,
+    **pictures_of_records.PICTURES,
     **pictures_of_extras.PICTURES,
 }
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "locales" / "en"
 PACK = "prompt-to-prompt"
-CHOOSES_A_FILE = {("P2PLoadAttention", "file")}  # what can be chosen there is not known before
+# What can be chosen there is not known before.
+CHOOSES_A_FILE = {("P2PLoadAttention", "file"), ("P2PLoadRecord", "file")}
 
 
 def node_texts(info: Mapping) -> dict:

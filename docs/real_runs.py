@@ -118,14 +118,14 @@ class RealRuns:
         return self._sampled(model or self.model, self.prompt(prompt), self._negative(), self._empty(rows), **sampling)
 
     @functools.cache  # noqa: B019
-    def recorded(self, prompt: str):
-        """A record of one prompt alone, and the latents that were made."""
-        model, record = self.node("record", "P2PRecord", model=self.model, self_grids="none", precision="fp32")
+    def recorded(self, prompt: str, **settings):
+        """(record, latents) of one prompt."""
+        model, record = self.node("record", "P2PRecord", model=self.model, **settings)
         return record, self.plain(prompt, model=model)
 
-    def replayed(self, controller, record, source):
-        """The latents of the targets of an edit from a record."""
-        inputs = {"controller": controller, "negative": self._negative(), "latent": {"samples": source}}
+    def replayed(self, controller, record, latents):
+        """The latents of the targets of an edit of a recorded source."""
+        inputs = {"controller": controller, "negative": self._negative(), "latent": {"samples": latents}}
         return self._sampled(*self.node("apply", "P2PApply", model=self.model, record=record, **inputs))
 
     def pictures(self, latents):

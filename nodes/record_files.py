@@ -25,7 +25,7 @@ class P2PSaveRecord(io.ComfyNode):
             description="Saves what P2P Record recorded, with the latents it needs, to edit the picture another day.",
             is_output_node=True,
             inputs=[
-                RecordType.Input("record", tooltip="From P2P Record. Adjustments are not saved."),
+                RecordType.Input("record", tooltip="From P2P Record, before any P2P Adjust node."),
                 io.Latent.Input(
                     "latent",
                     tooltip="The latent that the recorded sampler made: it makes the saving wait for the sampling.",
@@ -44,6 +44,11 @@ class P2PSaveRecord(io.ComfyNode):
     @checked
     def execute(cls, record, latent, filename_prefix="records/record"):
         recorded = record.recorded()
+        if recorded.adjustments:
+            raise P2PError(
+                "Adjustments are not saved: connect the record of P2P Record, and put the P2P Adjust nodes behind P2P "
+                "Load Record."
+            )
         file = new_output_file(filename_prefix, SUFFIX)
         remove_stale_parts(file.path.parent, SUFFIX)
         save_record(file.path, recorded.facts, recorded.exact, recorded.storage)

@@ -55,7 +55,7 @@ def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor]) -> str:
 def _not_as(facts: Mapping[str, Any], wanted: Mapping[str, tuple[type, type | None]]) -> str:
     """The first of the wanted facts that is not there or of another type; "" where all are right."""
     for name, (kind, part) in wanted.items():
-        value = facts.get(name)
+        value: Any = facts.get(name)
         if type(value) is not kind or (part is not None and any(type(one) is not part for one in value)):
             return name
     return ""

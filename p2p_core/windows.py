@@ -38,7 +38,7 @@ class Window:
     def contains(self, progress: float) -> bool:
         """Whether a step that starts at this progress is edited."""
         start, end, progress = (round(value, _DIGITS) for value in (self.start, self.end, progress))
-        return start <= progress < end or (progress >= 1 and end == 1 and not self.is_empty)
+        return start <= progress < end or (progress >= 1 and self.end == 1 and not self.is_empty)
 
 
 def paper_window(bounds: float | tuple[float, float], steps: int) -> Window:

@@ -70,7 +70,7 @@ def adjusted_and_edited_map(source_map, target_map, edit, progress, grid, adjust
                     word += abs(weight) * is_seen * reduce(column, "h q -> q", "mean")
                 else:
                     masks[what][target] += weight
-        result += e * put(raw, grid, placement, word)
+        result += put(e * raw, grid, placement, word)
         for mask, weights in masks.items():
             drawn = mask.on(grid)[None, :, None]
             result += e * weights * put(drawn, grid, placement, drawn[0, :, 0])

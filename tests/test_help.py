@@ -24,6 +24,7 @@ STRIPS = {
     "P2PMoveController": ("offset", "move_window"),
     "P2PLocalBlend": ("blend_threshold", "blend_start"),
     "P2PAttentionGuidance": ("guidance_places",),
+    "P2PRecord": ("record_options",),
     "P2PAttentionStore": ("map_grids",),
     "P2PAttentionMaps": ("map_layouts", "map_grids"),
 }

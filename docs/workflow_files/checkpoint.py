@@ -29,6 +29,7 @@ VALUES = {
     "EmptyLatentImage": {"width": 1024, "height": 1024, "batch_size": 1},
     "CLIPTextEncode": {"text": "blurry, low quality, watermark"},
     "ControlNetApplyAdvanced": {"strength": 0.7, "end_percent": 0.7},
+    "P2PRecord": {"precision": "int8"},
 }
 # What stands in the workflows of the embedded model, and what in those of SDXL. The words also fill the notes.
 WORDS = {
@@ -57,6 +58,11 @@ WORDS = {
         "a photo of a cat on grass": "a photo of a lemon cake on a table",
         "a photo of a dog on grass": "a photo of a chocolate cake on a table",
         "a photo of a teddy bear on grass": "a photo of a pumpkin cake on a table",
+    },
+    "record_replay": {
+        "a photo of a cat on grass": "a photo of a cat riding on a bicycle",
+        "a photo of a dog on grass": "a photo of a dog riding on a bicycle",
+        "a photo of a red cat on grass": "a photo of a cat riding on a bicycle in the snow",
     },
     "attention_maps": {
         "a photo of a cat and a red car on sand": "a painting of a squirrel eating a burger",

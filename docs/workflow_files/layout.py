@@ -22,7 +22,7 @@ COLUMNS = (
     (
         "Edit",
         360,
-        (*EDITS, "P2PCombine"),
+        (*EDITS, "P2PCombine", "P2PRecord"),
     ),
     ("Apply", 340, ("P2PLocalBlend", "P2PApply", "P2PAttentionGuidance", "P2PAttentionStore")),
     ("Control picture", 300, ("SolidMask", "MaskComposite", "GrowMask", "MaskToImage", "ControlNetApplyAdvanced")),
@@ -42,6 +42,7 @@ OWN_WIDGETS = {
     "P2PApply": TIMELINE,
     "P2PAttentionGuidance": CHIPS,
     "P2PAttentionStore": CHIPS + LIVE_MAPS,
+    "P2PRecord": CHIPS,
     "P2PAttentionMaps": CHIPS + VIEWER,
 }
 

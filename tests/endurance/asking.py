@@ -17,6 +17,7 @@ from safetensors.torch import load
 from .random_graphs import SAVED, Graph
 
 RUN_SECONDS = 300
+KEPT = ("attention", "record")  # what a run may save for one that follows
 LOOKS = 20  # at a server that is to come to rest, until it is asked anew
 
 
@@ -68,7 +69,7 @@ class Asked(BrowserHost):
         return _failure_of(entry["status"]["messages"])
 
     def results(self, graph: Graph) -> dict[str, str]:
-        """Run a drawn graph; return digests of all that it made, by what it is: latents, pictures, attention.
+        """Run a drawn graph; return digests of all that it made, by what it is: latents, pictures, attention, records.
 
         Raises:
             AssertionError: a run failed, with the graph's number and what the server said, or gave no finite numbers.
@@ -81,7 +82,7 @@ class Asked(BrowserHost):
             for node, output in outputs.items():
                 made = self._digests(output, graph)
                 digests |= {f"{place}:{node} {prompt[node]['class_type']} {what}": one for what, one in made.items()}
-                saved = next((_shown_name(entry) for entry in output.get("attention", [])), saved)
+                saved = next((_shown_name(entry) for what in KEPT for entry in output.get(what, [])), saved)
         return digests
 
     def _digests(self, output: Mapping, graph: Graph) -> dict[str, str]:
@@ -93,8 +94,9 @@ class Asked(BrowserHost):
         for number, entry in enumerate(output.get("images", [])):
             pixels = Image.open(io.BytesIO(self.file(entry))).tobytes()  # the file holds the graph too
             found[f"picture {number}"] = hashlib.sha256(pixels).hexdigest()
-        for number, entry in enumerate(output.get("attention", [])):
-            found[f"attention {number}"] = _digest(load(self.file(entry)))
+        for what in KEPT:
+            for number, entry in enumerate(output.get(what, [])):
+                found[f"{what} {number}"] = _digest(load(self.file(entry)))
         return found
 
     def at_rest(self) -> dict:

@@ -56,10 +56,11 @@ def draw_sampling(drawing: Drawing, inputs: Inputs, plan: Plan) -> Link:
     """The latents of the last stage."""
     if plan.stages == 2:
         return drawing.one([_two_in_one_schedule, _upscaled, _split_sigmas])(drawing, inputs, plan)
-    return drawing.one([_simple, _simple, _custom, _advanced])(drawing, inputs, plan)
+    return drawing.one([simple_sampling, simple_sampling, _custom, _advanced])(drawing, inputs, plan)
 
 
-def _simple(drawing: Drawing, inputs: Inputs, plan: Plan, denoise: float | None = None) -> Link:
+def simple_sampling(drawing: Drawing, inputs: Inputs, plan: Plan, denoise: float | None = None) -> Link:
+    """One KSampler."""
     return drawing.add(
         "KSampler", model=inputs.model, positive=inputs.positive, negative=inputs.negative,
         latent_image=inputs.latent, seed=plan.seed, steps=plan.steps, cfg=plan.cfg, sampler_name=plan.sampler,
@@ -69,12 +70,12 @@ def _simple(drawing: Drawing, inputs: Inputs, plan: Plan, denoise: float | None 
 
 def _upscaled(drawing: Drawing, inputs: Inputs, plan: Plan) -> Link:
     """A picture, enlarged or not, and sampled further."""
-    first = _simple(drawing, inputs, plan)
+    first = simple_sampling(drawing, inputs, plan)
     if drawing.maybe(0.5):
         by = drawing.one([1.25, 1.5])
         first = drawing.add("LatentUpscaleBy", samples=first, upscale_method="nearest-exact", scale_by=by)[0]
     later = Inputs(inputs.model, inputs.positive, inputs.negative, first)
-    return _simple(drawing, later, plan, denoise=drawing.number(0.4, 0.8))
+    return simple_sampling(drawing, later, plan, denoise=drawing.number(0.4, 0.8))
 
 
 def _two_in_one_schedule(drawing: Drawing, inputs: Inputs, plan: Plan) -> Link:

@@ -17,7 +17,8 @@ from .mistakes import MISTAKES
 from .random_graphs import draw
 
 Prompt = dict[str, dict]
-AFTER_SAMPLING = ("P2PAttentionMaps", "P2PSaveAttention")  # what is wrong with maps is known when there are some
+# What is wrong with maps is known when there are some; what is saved waits for them.
+AFTER_SAMPLING = ("P2PAttentionMaps", "P2PSaveAttention", "P2PSaveRecord")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Invalid:
         return not set(self.refusing) & set(AFTER_SAMPLING)
 
 
-def whole_graph(saved: str) -> Prompt:
-    """Every node of the pack, with the inputs that the table's sentences are about; ``saved``: a file of attention."""
+def whole_graph(saved: str, saved_record: str) -> Prompt:
+    """Every node of the pack, with the inputs that the table's sentences are about; saved: files of attention and of a
+    record."""
 
     def node(class_type: str, **inputs: object) -> dict:
         return {"class_type": class_type, "inputs": inputs}
@@ -54,6 +56,9 @@ def whole_graph(saved: str) -> Prompt:
         "self_attention": "inject", "self_grids": "coarse",
     }  # fmt: skip
     sizes = dict.fromkeys(("width", "height", "crop_w", "crop_h", "target_width", "target_height"), 0)
+    sampling = {
+        "seed": 1, "steps": 2, "cfg": 4.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0,
+    }  # fmt: skip
     maps = {"layout": "grid", "opacity": 0.6, "scale": "per word", "threshold": 0.5, "refine": 0, "step": -1}
     return {
         "loaded": node("P2PMiniSDXL", precision="fp32"),
@@ -91,7 +96,7 @@ def whole_graph(saved: str) -> Prompt:
         ),
         "sampled": node(
             "KSampler", model=["store", 0], positive=["controlled", 0], negative=["controlled", 1],
-            latent_image=["apply", 3], seed=1, steps=2, cfg=4.0, sampler_name="euler", scheduler="normal", denoise=1.0,
+            latent_image=["apply", 3], **sampling,
         ),
         "decoded": node("VAEDecode", samples=["sampled", 0], vae=["loaded", 2]),
         "maps": node("P2PAttentionMaps", attention=["store", 1], image=["decoded", 0], words="cat", **maps),
@@ -100,6 +105,27 @@ def whole_graph(saved: str) -> Prompt:
         "load": node("P2PLoadAttention", file=saved),
         "maps of a file": node("P2PAttentionMaps", attention=["load", 0], image=["pictures", 0], words="cat", **maps),
         "latents": node("SaveLatent", samples=["sampled", 0], filename_prefix="whole"),
+        "record": node(
+            "P2PRecord", model=["lora", 0], keep="everything", words="", cross_grids="all", self_grids="coarse",
+            start=0.0, end=1.0, resolution="full", precision="fp16", keep_in="memory", budget=64,
+        ),
+        "recorded": node(
+            "KSampler", model=["record", 0], positive=source, negative=["negative", 0], latent_image=["empty", 0],
+            **sampling,
+        ),
+        "save record": node(
+            "P2PSaveRecord", record=["record", 1], latent=["recorded", 0], filename_prefix="record"
+        ),
+        "load record": node("P2PLoadRecord", file=saved_record),
+        "replayed": node(
+            "P2PApply", model=["lora", 0], controller=["combine", 0], negative=["negative", 0],
+            latent=["load record", 1], controlnet_prompt="target", record=["load record", 0],
+        ),
+        "sampled again": node(
+            "KSampler", model=["replayed", 0], positive=["replayed", 1], negative=["replayed", 2],
+            latent_image=["replayed", 3], **sampling,
+        ),
+        "latents again": node("SaveLatent", samples=["sampled again", 0], filename_prefix="replayed"),
     }  # fmt: skip
 
 
@@ -114,10 +140,10 @@ def _can_be_sent(case: Wrong) -> bool:
 TABLE = [case for case in [*NUMBERS, *CHOICES, *TEXTS] if _can_be_sent(case)]
 
 
-def from_table(number: int, saved: str) -> Invalid:
+def from_table(number: int, *saved: str) -> Invalid:
     """A mistake of the table of tests/host in the graph of all nodes."""
     case = TABLE[number % len(TABLE)]
-    prompt = whole_graph(saved)
+    prompt = whole_graph(*saved)
     node = next(identity for identity, one in prompt.items() if one["class_type"] == case.node)
     prompt[node]["inputs"] |= case.inputs
     late = ("KSampler",) if case.node == "P2PAttentionStore" else ()
@@ -138,9 +164,9 @@ def from_random_graph(number: int) -> Invalid:
             return Invalid(title, wrong, made.sentence, made.input, made.refusing)
 
 
-def draw_invalid(number: int, saved: str) -> Invalid:
-    """Return the invalid graph of this number."""
-    return from_table(number // 2 * 7, saved) if number % 2 == 0 else from_random_graph(number // 2)
+def draw_invalid(number: int, *saved: str) -> Invalid:
+    """Return the invalid graph of this number; ``saved`` as in ``whole_graph``."""
+    return from_table(number // 2 * 7, *saved) if number % 2 == 0 else from_random_graph(number // 2)
 
 
 def _depending_on(prompt: Mapping[str, dict], node: str) -> Prompt:

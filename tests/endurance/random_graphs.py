@@ -1,7 +1,7 @@
 """Random graphs in API format over all nodes of the pack and the host's nodes around them, all of them valid.
 
-A graph is known by its number: ``draw(17)`` is always the same one. Its ``runs`` are queued one after the other; the
-second, where there is one, loads the attention that the first has saved.
+A graph is known by its number: ``draw(17)`` is always the same one. Its ``runs`` are queued one after the other; a
+later one may load the attention, or the record, that the one before it has saved.
 """
 
 import random
@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from .drawing import Drawing, Link, Made
 from .drawn_edits import Edit, draw_controller, draw_mask, draw_prompts
 from .drawn_prompts import Negative, draw_encoder, draw_negative
+from .drawn_records import draw_replays
 from .drawn_sampling import Inputs, Plan, draw_plan, draw_sampling
 
-SAVED = "the file that the first run saved"  # stands in a second run for its name
+SAVED = "the file that the run before saved"  # stands in a run for its name
+REPLAYS = 6  # every sixth graph has two runs more, with a record
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,13 @@ def draw(number: int) -> Graph:
         prefix = f"soak/attention {number}"
         drawing.add("P2PSaveAttention", attention=watching.attention, latent=result, filename_prefix=prefix)
     later = (_looking(number, frame, rows, watching),) if saves else ()
+    later += draw_replays(number, SAVED) if has_replays(number) else ()
     return Graph(number, (drawing.nodes, *later), _title(drawing, plan, frame, rows), frame.batch, rows)
+
+
+def has_replays(number: int) -> bool:
+    """Whether the last two runs of a graph make one edit, from a record and from its file."""
+    return number % REPLAYS == REPLAYS - 1
 
 
 def _draw_latent(drawing: Drawing, frame: _Frame) -> tuple[Link, bool]:

@@ -27,10 +27,10 @@ def refused(fresh_server):
     complaints, seen, good, held = [], Counter(), [], {}
     with fresh_server("invalid_graphs") as running:
         asked = Asked(running.url, running.log.parent)
-        valid = _good_graph(asked)
+        valid, files = _good_graph(asked)
         good.append(asked.results(valid))
         for number in range(GRAPHS):
-            invalid = draw_invalid(number, valid.runs[0]["load"]["inputs"]["file"])
+            invalid = draw_invalid(number, *files)
             before = asked.json("/endurance/calls")["model_calls"]
             answer = asked.run_or_refusal(invalid.prompt)
             if not isinstance(answer, Refusal):
@@ -56,15 +56,16 @@ def refused(fresh_server):
     return complaints, seen, good, held
 
 
-def _good_graph(asked: Asked) -> Graph:
-    """The graph of all nodes, with a file of attention that it saved itself."""
-    first = whole_graph(NO_FILE)
-    del first["load"], first["maps of a file"]
+def _good_graph(asked: Asked) -> tuple[Graph, list[str]]:
+    """The graph of all nodes, with files of attention and of a record that it saved itself, and these files."""
+    first = whole_graph(NO_FILE, NO_FILE)
+    for name in ("load", "maps of a file", "load record", "replayed", "sampled again", "latents again"):
+        del first[name]
     outputs = asked.run_or_refusal(first)
     assert not isinstance(outputs, Refusal), outputs
-    (entry,) = outputs["save"]["attention"]
-    graph = whole_graph(f"{entry['filename']} [output]")
-    return Graph(0, (graph,), "every node", batch=1, rows=3)
+    entries = outputs["save"]["attention"][0], outputs["save record"]["record"][0]
+    files = [f"{entry['filename']} [output]" for entry in entries]
+    return Graph(0, (whole_graph(*files),), "every node", batch=1, rows=3), files
 
 
 def test_each_is_refused_with_its_sentence(refused):
@@ -101,6 +102,6 @@ def test_memory_is_flat(refused):
 
 
 def test_every_kind_of_mistake_is_among_them():
-    drawn = [draw_invalid(number, NO_FILE).title.split(" in graph")[0] for number in range(300)]
+    drawn = [draw_invalid(number, NO_FILE, NO_FILE).title.split(" in graph")[0] for number in range(300)]
     assert {mistake.__name__ for mistake in MISTAKES} <= set(drawn)
     assert len({title for title in drawn if title not in {mistake.__name__ for mistake in MISTAKES}}) >= 80

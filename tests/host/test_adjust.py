@@ -196,12 +196,13 @@ class TestPreview:
         columns = columns_of_words(prompt, maps)
         for number, word in enumerate(word for word in prompt.words if not word.is_punctuation):
             assert torch.allclose(picture_of(columns, word.positions, grid), maps[:, number].float(), atol=1e-4)
-        adjustments = all_of_them(record).recorded().adjustments
-        (found,) = adjusted_columns(columns, adjusted_maps(prompt, adjustments), grid)
-        edit = replace(source, source, Window(0, 1), None)
-        expected = adjusted_and_edited_map(columns, columns, edit, 0.0, grid, adjustments)[0]
-        assert torch.allclose(found, expected, atol=1e-5)
-        assert not torch.allclose(found, columns[0], atol=1e-2)
+        for adjusted in (all_of_them(record), move(scale(record, "cat: -2"), scale=1.6)):
+            adjustments = adjusted.recorded().adjustments
+            (found,) = adjusted_columns(columns, adjusted_maps(prompt, adjustments), grid)
+            edit = replace(source, source, Window(0, 1), None)
+            expected = adjusted_and_edited_map(columns, columns, edit, 0.0, grid, adjustments)[0]
+            assert torch.allclose(found, expected, atol=1e-5)
+            assert not torch.allclose(found, columns[0], atol=1e-2)
 
 
 class TestRefusals:

@@ -8,7 +8,7 @@ from p2p.benchmarks.edits import CASES, edited, plain
 from p2p.benchmarks.measure import STORE, counted_entries
 from p2p.benchmarks.models import SD15, SDXL, text_encoder
 from p2p.benchmarks.shapes_only import on_meta
-from p2p.p2p_core import attention, row_edits
+from p2p.p2p_core import row_edits
 
 LARGE = Size(1024, 1024)
 # The most that a case may add to plain sampling of the same rows in two steps, of which the second is outside of the
@@ -95,9 +95,8 @@ class TestCounting:
 
     def test_a_regression_shows(self, counter, monkeypatch):
         """One more gather per layer, as a careless change would make it."""
-        taken = row_edits.taken
-        monkeypatch.setattr(row_edits, "taken", lambda tensor, reads: taken(tensor, reads).clone())
-        monkeypatch.setattr(attention, "taken", row_edits.taken)
+        look = row_edits.RowEdits.look
+        monkeypatch.setattr(row_edits.RowEdits, "look", lambda edits, tensor: look(edits, tensor).clone())
         entry = counter.count("replace", LARGE)
         assert entry["launches_per_step"] - entry["launches_per_step_plain"] > BOUNDS["replace"][0]
 

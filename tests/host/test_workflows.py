@@ -100,7 +100,7 @@ def change(first: np.ndarray, second: np.ndarray) -> float:
 def test_a_workflow_gives_pictures_of_something(path, pictures):
     made = pictures(path)
     usual = 1 if name_of(path) in ONE_PICTURE else 2
-    assert len(made) == {"two_targets": 3, "with_controlnet": 3}.get(name_of(path), usual)
+    assert len(made) == {"two_targets": 3, "record_replay": 3, "with_controlnet": 3}.get(name_of(path), usual)
     for picture in made:
         assert min(picture.shape[:2]) >= 128
         assert picture.std() > 10  # neither black nor one colour

@@ -20,6 +20,7 @@ from .tiny_sdxl import initialised, tiny_clip
 from .wrong_inputs import CHOICES, NUMBERS, TEXTS, Good
 from .wrong_objects import GRAPHS, KINDS, OBJECTS
 
+NEED_A_FILE = ("P2PLoadAttention", "P2PLoadRecord")
 CASES = [*NUMBERS, *CHOICES, *TEXTS, *KINDS, *OBJECTS]
 
 
@@ -86,7 +87,7 @@ def test_a_wrong_graph(good, case):
     check(refused(good, lambda: case.run(good)), case.sentence)
 
 
-@pytest.mark.parametrize("name", [name for name in NODES if name != "P2PLoadAttention"])
+@pytest.mark.parametrize("name", [name for name in NODES if name not in NEED_A_FILE])
 def test_what_a_case_changes_was_right(good, name):
     """Otherwise a case could be refused for another reason."""
     outputs(NODES[name], **good.inputs_of(name))
@@ -95,7 +96,7 @@ def test_what_a_case_changes_was_right(good, name):
 def test_every_input_is_in_the_table():
     changed = {(case.node, name) for case in CASES for name in case.inputs}
     kinds = ("INT", "FLOAT", "STRING", "COMBO", "CONDITIONING", "LATENT", "MASK", "IMAGE", "MODEL", "CLIP")
-    kinds += ("P2P_CONTROLLER", "P2P_ATTENTION")
+    kinds += ("P2P_CONTROLLER", "P2P_ATTENTION", "P2P_RECORD")
     inputs = {
         (name, wanted.id)
         for name, node in NODES.items()
@@ -144,7 +145,7 @@ class TestTheHost:
     def test_refuses_what_is_typed(self, good, case, monkeypatch):
         assert host_errors(good, case.node, case.inputs, monkeypatch)
 
-    @pytest.mark.parametrize("name", [name for name in NODES if name != "P2PLoadAttention"])
+    @pytest.mark.parametrize("name", [name for name in NODES if name not in NEED_A_FILE])
     def test_accepts_what_is_right(self, good, name, monkeypatch):
         assert not host_errors(good, name, {}, monkeypatch)
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 import torch
 from p2p.mini_sdxl.builder import load as load_mini
-from p2p.nodes._host.text import PROMPT_KEY
 from p2p.nodes.attention_files import SUFFIX
 from p2p.nodes.attention_store import P2PAttentionStore
-from p2p.p2p_core.record_storage import RecordStorage
-from p2p.p2p_core.source_record import RecordHandle, RecordRequest, SourceRecord
+from p2p.nodes.record import P2PRecord
+from p2p.nodes.record_files import SUFFIX as RECORD_SUFFIX
 
 from .graph import SOURCE, TARGET, applied, empty_latent, outputs, plain_text, replace_controller, sample, text
 
@@ -38,9 +37,11 @@ class Good:
         self.mask[:, 16:48, 16:48] = 1
         watching, self.store = outputs(P2PAttentionStore, **self.inputs_of("P2PAttentionStore"))
         sample(watching, self.source, self.negative, self.latent, steps=1)
+        recording, self.record = outputs(P2PRecord, **self.inputs_of("P2PRecord"))
+        made = sample(recording, self.source, self.negative, self.latent, steps=1)
+        self.recorded_latent = {"samples": made}
         self.image = torch.rand(1, 64, 64, 3)
         self.mini_model = load_mini("fp32")[0]
-        self.record = _record_of(self.source)
 
     def run(self) -> torch.Tensor:
         return sample(*applied(self.model, self.clip, self.controller, self.latent), steps=2)
@@ -59,6 +60,8 @@ class Good:
             "P2PLocalBlend": chained,
             "P2PCombine": {"first": "controller", "second": "controller"},
             "P2PApply": {**chained, "model": "model", "negative": "negative", "latent": "latent"},
+            "P2PRecord": {"model": "model"},
+            "P2PSaveRecord": {"record": "record", "latent": "recorded_latent"},
             "P2PAttentionStore": {"model": "model"},
             "P2PAttentionGuidance": {"model": "model"},
             "P2PAttentionMaps": {"attention": "store", "image": "image"},
@@ -70,18 +73,6 @@ class Good:
             "P2PAdjustMask": {"record": "record", "mask": "mask", "latent": "latent"},
         }
         return {**{name: getattr(self, own) for name, own in objects.get(node, {}).items()}, **_WIDGETS.get(node, {})}
-
-
-def _record_of(conditioning: list) -> RecordHandle:
-    """A record of no layers, of which words can be adjusted."""
-    prompt = conditioning[0][1][PROMPT_KEY]
-    words = [
-        {"label": word.text, "text": word.text, "positions": word.positions, "is_punctuation": word.is_punctuation}
-        for word in prompt.words
-    ]
-    facts = {"keep": "queries", "prompts": [{"text": prompt.text, "tokens": prompt.token_count, "words": words}]}
-    maps = {"word_maps/0": torch.rand(1, len(words), 2, 2)}
-    return RecordHandle(RecordRequest(), SourceRecord(facts, maps, RecordStorage("fp32", "memory")))
 
 
 _FOLLOWING = {"cross_start": 0.0, "cross_end": 0.8, "self_start": 0.0, "self_end": 0.4, "word_windows": "dog: 0-0.4"}
@@ -96,6 +87,12 @@ _WIDGETS = {
         "target_words": "", "source_words": "", "keep_words": "", "threshold": 0.3, "threshold_rule": "max",
         "start": 0.2,
     },
+    "P2PRecord": {
+        "keep": "everything", "words": "", "cross_grids": "all", "self_grids": "coarse", "start": 0.0, "end": 1.0,
+        "resolution": "full", "precision": "fp16", "keep_in": "memory", "budget": 8192,
+    },
+    "P2PSaveRecord": {"filename_prefix": "record"},
+    "P2PLoadRecord": {"file": f"record_00001_{RECORD_SUFFIX} [output]"},
     "P2PAttentionStore": {
         "words": "", "prompt": "positive", "largest_grid": "medium", "start": 0.0, "end": 1.0, "keep_steps": False,
     },
@@ -177,6 +174,7 @@ GUIDANCE = "P2P Attention Guidance"
 ADJUSTED_MOVE, ADJUSTED_SCALE = "P2P Adjust: Move a Word", "P2P Adjust: Scale Words"
 ADJUSTED_BLEND, ADJUSTED_MASK = "P2P Adjust: Blend Two Words", "P2P Adjust: Draw a Word's Map"
 REWEIGHT, MOVE, STORE, MAPS = "P2P Reweight", "P2P Move a Word", "P2P Attention Store", "P2P Attention Maps"
+RECORD = "P2P Record"
 
 NUMBERS = [
     _number("P2PTextEncode", "P2P Text Encode", "width", -1, "0", "16384"),
@@ -195,6 +193,9 @@ NUMBERS = [
     _number("P2PMoveController", MOVE, "end", NAN, "0", "1"),
     *(_number("P2PLocalBlend", BLEND, "threshold", wrong, "0", "1") for wrong in (NAN, -0.3, 1.2)),
     _number("P2PLocalBlend", BLEND, "start", INF, "0", "1"),
+    _number("P2PRecord", RECORD, "start", NAN, "0", "1"),
+    _number("P2PRecord", RECORD, "end", 1.5, "0", "1"),
+    *(_number("P2PRecord", RECORD, "budget", wrong, "1", r"1e\+06") for wrong in (0, -8192, NAN, 10**9)),
     _number("P2PAttentionStore", STORE, "start", NAN, "0", "1"),
     _number("P2PAttentionStore", STORE, "end", 3.0, "0", "1"),
     *(_number("P2PAttentionGuidance", GUIDANCE, "scale", wrong, "0", "10") for wrong in (NAN, -1.0, 11)),
@@ -230,6 +231,12 @@ CHOICES = [
     _choice("P2PLocalBlend", BLEND, "mask_mode", "union, intersection, instead"),
     _choice("P2PLocalBlend", BLEND, "grids", "coarse, medium, all"),
     _choice("P2PApply", "P2P Apply", "controlnet_prompt", "target, source"),
+    _choice("P2PRecord", RECORD, "keep", "everything, key words"),
+    _choice("P2PRecord", RECORD, "cross_grids", "coarse, medium, all"),
+    _choice("P2PRecord", RECORD, "self_grids", "none, coarse, medium, all"),
+    _choice("P2PRecord", RECORD, "resolution", "full, half, quarter"),
+    _choice("P2PRecord", RECORD, "precision", "fp16, int8, fp32"),
+    _choice("P2PRecord", RECORD, "keep_in", "memory, graphics card, file"),
     _choice("P2PAttentionStore", STORE, "prompt", "positive, negative, both"),
     _choice("P2PAttentionStore", STORE, "largest_grid", "coarse, medium, all"),
     _choice("P2PAttentionGuidance", GUIDANCE, "objective", "be present, be here, be this big"),
@@ -264,6 +271,8 @@ TEXTS = [
             ("P2PReweightController", REWEIGHT, "scales"),
             ("P2PMoveController", MOVE, "word"),
             ("P2PLocalBlend", BLEND, "keep_words"),
+            ("P2PRecord", RECORD, "words"),
+            ("P2PSaveRecord", "P2P Save Record", "filename_prefix"),
             ("P2PAttentionStore", STORE, "words"),
             ("P2PAttentionGuidance", GUIDANCE, "words"),
             ("P2PAttentionMaps", MAPS, "words"),
@@ -302,6 +311,7 @@ TEXTS = [
     _text("source_words", "P2PLocalBlend", "source_words", "dog", '"dog" is not in the prompt', "Its words are"),
     _text("keep_words", "P2PLocalBlend", "keep_words", "tree", '"tree" is not in the prompt', "Its words are"),
     _text("keep_words", "P2PLocalBlend", "keep_words", "#2", '"#2"', "cat, teddy bear, dog#2"),
+    _text("words", "P2PRecord", "words", "dog#0", "occurrence 0", "count from 1"),
     _text("words", "P2PAttentionStore", "words", "dog#0", "occurrence 0", "count from 1"),
     _text("words", "P2PAttentionGuidance", "words", "", "words is empty", "give the words of the prompt"),
     _text("words", "P2PAttentionGuidance", "words", "dog#0", "occurrence 0", "count from 1"),
@@ -326,6 +336,16 @@ TEXTS = [
     _text("text", "P2PTagPrompt", "text", "a cat " * 60, "makes 154 tokens of .* has 77", "give P2P Tag Prompt the"),
     _text("prefix", "P2PSaveAttention", "filename_prefix", "../x", '"../x" leaves the output', "write one inside it"),
     _text("prefix", "P2PSaveAttention", "filename_prefix", "", '"" names no file', "write one such as"),
+    _text("prefix", "P2PSaveRecord", "filename_prefix", "../x", '"../x" leaves the output', "write one inside it"),
+    _text("prefix", "P2PSaveRecord", "filename_prefix", "", '"" names no file', "write one such as"),
+    *(
+        _text("file", "P2PLoadRecord", "file", file, says, do)
+        for file, says, do in (
+            ("../x" + RECORD_SUFFIX, "outside the input folder", "move the file there"),
+            ("maps" + SUFFIX, '"maps.attention.safetensors" is no file of', "choose one whose name ends in .record"),
+            ("gone" + RECORD_SUFFIX, 'There is no file "gone', "choose another one"),
+        )
+    ),
     _text("file", "P2PLoadAttention", "file", "../x" + SUFFIX, "outside the input folder", "move the file there"),
     _text("file", "P2PLoadAttention", "file", "model.ckpt", '"model.ckpt" is no file of', "choose one whose name"),
     _text("file", "P2PLoadAttention", "file", "gone" + SUFFIX, 'There is no file "gone', "choose another one"),
@@ -340,6 +360,10 @@ TEXTS = [
             ("P2PMoveController", "start", "end", "window reversed"),
         )
     ),
+    Wrong("record: no words", "P2PRecord", {"keep": "key words", "words": " , "},
+          ("keep is set to key words, but words is empty", "name the words of the prompt .*, or set keep to every")),
+    Wrong("record: window reversed", "P2PRecord", {"start": 0.9, "end": 0.2},
+          (r"start \(0.9\) is not before end \(0.2\)", "give a later end")),
     Wrong("store: window reversed", "P2PAttentionStore", {"start": 0.9, "end": 0.2},
           (r"start \(0.9\) is not before end \(0.2\)", "give a later end")),
     Wrong("guidance: empty window", "P2PAttentionGuidance", {"start": 0.5, "end": 0.5},

@@ -3,17 +3,20 @@
 from operator import attrgetter
 
 import torch
+from p2p.nodes.apply import P2PApply
 from p2p.nodes.attention_maps import P2PAttentionMaps
 from p2p.nodes.attention_store import P2PAttentionStore
 from p2p.nodes.combine import P2PCombine
 from p2p.nodes.local_blend import P2PLocalBlend
+from p2p.nodes.record import P2PRecord
 from p2p.nodes.replace import P2PReplaceController
 from p2p.nodes.reweight import P2PReweightController
 from p2p.p2p_core.attention_store import AttentionStore
+from p2p.p2p_core.source_record import RecordHandle
 
 import nodes as host_nodes
 
-from .graph import SOURCE, TARGET, applied, outputs, plain_text, replace_controller, sample, text
+from .graph import SOURCE, TARGET, applied, empty_latent, outputs, plain_text, replace_controller, sample, text
 from .wrong_inputs import Good, Wrong, WrongGraph
 
 
@@ -77,6 +80,11 @@ KINDS = [
         ("P2PApply", "latent", "a tensor", torch.zeros(1, 4, 8, 8), "a tensor of shape", "connect a LATENT"),
         ("P2PApply", "latent", "of no pictures", _latent(0, 4, 8, 8), "of the kind dict", "at least one picture"),
         ("P2PApply", "controller", "a prompt", attrgetter("source"), "of the kind list", "connect the c"),
+        ("P2PApply", "record", "attention", attrgetter("store"), "of the kind Att", "connect the record output"),
+        ("P2PRecord", "model", "nothing", None, "nothing", "connect the MODEL"),
+        ("P2PSaveRecord", "record", "attention", attrgetter("store"), "of the kind Att", "connect the record output"),
+        ("P2PSaveRecord", "record", "nothing", None, "nothing", "connect the record output of P2P Record"),
+        ("P2PSaveRecord", "latent", "a picture", torch.rand(1, 64, 64, 3), "a tensor of shape", "connect a LATENT"),
         ("P2PAttentionStore", "model", "nothing", None, "nothing", "connect the MODEL"),
         ("P2PMiniLora", "model", "nothing", None, "nothing", "connect the MODEL"),
         ("P2PAttentionMaps", "attention", "a model", attrgetter("model"), "of the kind ModelPatcher", "connect the a"),
@@ -173,6 +181,21 @@ OBJECTS = [
     ),
     Wrong("a model without cross-attention", "P2PApply", {"model": _other_model},
           ("Flux has no cross-attention on its prompt", "Connect one of those")),
+    Wrong("a record of a model without cross-attention", "P2PRecord", {"model": _other_model},
+          ("Flux has no cross-attention", "Connect one of those")),
+    Wrong("an empty record", "P2PApply", {"record": lambda good: RecordHandle(good.record.request)},
+          ("The record is empty", "connect the model output of P2P Record")),
+    Wrong("saving an empty record", "P2PSaveRecord", {"record": lambda good: RecordHandle(good.record.request)},
+          ("The record is empty", "connect the model output of P2P Record")),
+    Wrong("a record with the latent from before its sampler", "P2PApply", {"record": attrgetter("record")},
+          ("not of the run that made this latent", "connect the latent of the recorded sampler")),
+    Wrong("a record of another prompt", "P2PApply",
+          {"record": attrgetter("record"), "controller": lambda good: replace_controller(good.clip, "a car", "a bus")},
+          (f'of the prompt "{SOURCE}", but the source of the controller is "a car"', "or record again")),
+    Wrong("a record of one prompt for two", "P2PApply",
+          {"record": attrgetter("record"),
+           "controller": lambda good: _following(good, [*good.source, *good.source], 2)},
+          ("The record is of 1 prompts, the source of the controller has 2", "connect the conditioning")),
     Wrong("a store of a model without cross-attention", "P2PAttentionStore", {"model": _other_model},
           ("Flux has no cross-attention", "Connect one of those")),
     Wrong("source and target of other encoders", "P2PApply",
@@ -239,7 +262,44 @@ def _applied(good: Good, controller=None, **changed):
     return _with(applied(good.model, good.clip, controller or good.controller, good.latent), **changed)
 
 
+def _replayed(good: Good, **sampling):
+    """An edit from the good record, of one step as the run that was recorded."""
+    inputs = good.inputs_of("P2PApply")
+    edit = outputs(P2PApply, **{**inputs, "record": good.record, "latent": good.recorded_latent})
+    return sample(*edit, **{"steps": 1, **sampling})
+
+
+def _recorded(good: Good, conditioning: list | None = None, latent: dict | None = None, **settings):
+    recording, _ = outputs(P2PRecord, **{**good.inputs_of("P2PRecord"), **settings})
+    return sample(recording, conditioning or good.source, good.negative, latent or good.latent, steps=2)
+
+
+def _recorded_edit(good: Good):
+    """An edit from a record, on a model that records."""
+    inputs = {**good.inputs_of("P2PApply"), "record": good.record, "latent": good.recorded_latent}
+    recording, _ = outputs(P2PRecord, **good.inputs_of("P2PRecord"))
+    return sample(*outputs(P2PApply, **{**inputs, "model": recording}), steps=1)
+
+
 GRAPHS = [
+    *(
+        WrongGraph(f"a record of a run with {what}", lambda good, changed=changed: _replayed(good, **changed),
+                   ("The record is of another run: different (is|are) .*" + says, "or record again"))
+        for what, changed, says in (
+            ("another seed", {"seed": 2}, r"the seed \(1 recorded, 2 here\)"),
+            ("other steps", {"steps": 2}, "the noise levels"),
+            ("another sampler", {"sampler": "heun"}, r"the sampler \(sample_euler recorded, sample_heun here\)"),
+            ("another cfg", {"cfg": 7.0}, r"the guidance \(cfg\) \(cfg 5 recorded, cfg 7 here\)"),
+        )
+    ),
+    WrongGraph("a record of a prompt without words", lambda good: _recorded(
+        good, conditioning=plain_text(good.clip, SOURCE)), ("P2P Record finds no words", "with P2P Text Encode")),
+    WrongGraph("a record of words that no prompt has", lambda good: _recorded(good, keep="key words", words="horse"),
+               ('"horse" is not in the prompt', "Its words are")),
+    WrongGraph("a record that does not fit", lambda good: _recorded(good, latent=empty_latent(1024, 1024), budget=1),
+               ("The record does not fit", "or allow it more memory")),
+    WrongGraph("a record of an edit from a record", _recorded_edit,
+               ("cannot record a run whose source comes from a record", "connect it to the sampler of the source")),
     WrongGraph("the model without its positive", lambda good: sample(*_applied(good, positive=good.source), steps=2),
                ("without its positive conditioning", "connect the positive output of the same P2P Apply")),
     WrongGraph("the positive without its model", lambda good: _stored(good, _applied(good)[1]),

@@ -162,6 +162,12 @@ describe("the attention store", () => {
     assert.deepEqual(targetsOf(nodes, 3), [SWAP]);
   });
 
+  test("a record, which has no choice of the prompt", () => {
+    const record = { type: "P2PRecord", inputs: { model: "MODEL" }, outputs: ["MODEL", "P2P_RECORD"], widgets: { words: "" } };
+    const nodes = { 1: encoder("a cat"), 2: encoder("fog"), 3: record, 5: sampler(3, ["CONDITIONING", 1, 0], ["CONDITIONING", 2, 0]) };
+    assert.deepEqual(targetsOf(nodes, 3), [ALONE]);
+  });
+
   test("models in a circle end", () => {
     const around = (model) => ({ type: "LoraLoader", inputs: { model: ["MODEL", model, 0] }, outputs: ["MODEL"] });
     const nodes = { 3: { ...store(), inputs: { model: ["MODEL", 5, 0] } }, 4: around(3), 5: around(4) };

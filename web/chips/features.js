@@ -15,6 +15,7 @@ export const FEATURES = {
   ],
   P2PAttentionStore: [{ name: "words", kind: "words", side: "both" }],
   P2PAttentionGuidance: [{ name: "words", kind: "words", side: "both" }],
+  P2PRecord: [{ name: "words", kind: "words", side: "source" }],
   P2PAttentionMaps: [{ name: "words", kind: "words", side: "both" }],
 };
 

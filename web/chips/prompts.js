@@ -5,6 +5,7 @@ import { classOf, consumersOf, isLinked, isSlotLinked, originOf, placeOf, widget
 const ENCODERS = ["P2PTextEncode", "P2PTagPrompt"];
 const FOLLOWING = { P2PReplaceController: "replace", P2PRefineController: "refine" };
 const CHAINED = ["P2PReweightController", "P2PMoveController", "P2PLocalBlend"];
+const STORES = ["P2PAttentionStore", "P2PAttentionGuidance", "P2PRecord"];
 const POSITIVE = 1; // the output of P2P Apply
 const MOST_STEPS = 100;
 
@@ -40,7 +41,7 @@ function targetsOf(place, found, steps) {
   }
   if (CHAINED.includes(name)) return chained(place, found, steps);
   if (name === "P2PAttentionMaps") return targetsOf(connected(place, "attention"), found, steps - 1);
-  if (["P2PAttentionStore", "P2PAttentionGuidance"].includes(name)) return stored(place, found, steps);
+  if (STORES.includes(name)) return stored(place, found, steps);
   throw new Unknown("elsewhere");
 }
 
@@ -108,7 +109,7 @@ function withoutComments(text) {
   return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
 }
 
-/** The prompts of the samplers that use the store's model. */
+/** The prompts of the samplers that use the model of a store or a record, which has those of the positive. */
 function stored(place, found, steps) {
   const chosen = widgetValue(place.node, "prompt") ?? "positive";
   const inputs = chosen === "both" ? ["positive", "negative"] : [chosen];

@@ -5,6 +5,7 @@ import comfy_extras.nodes_custom_sampler as custom
 import comfy_extras.nodes_perpneg as perpneg
 import pytest
 import torch
+from p2p.p2p_core.errors import P2PError
 
 import nodes as host_nodes
 
@@ -189,11 +190,11 @@ class TestStages:
 
     @one_and_two_terms
     def test_the_positive_on_a_model_without_p2p(self, small, edit):
-        """A second sampler with the bare model takes the rows as plain prompts."""
+        """A second sampler with the bare model would take the rows as plain prompts."""
         model, clip, _ = small
         _, positive, negative, latent = applied(model, clip, edit.controller(clip), empty_latent(64, 64))
-        found = outcome(small, edit, Graph())
-        assert torch.equal(three_steps(model, positive, negative, latent), found.plain)
+        with pytest.raises(P2PError, match="without its model"):
+            three_steps(model, positive, negative, latent)
 
 
 @every_edit
