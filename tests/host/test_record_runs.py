@@ -125,7 +125,10 @@ def test_every_sampler(smallest, sampler):
 
 @pytest.mark.parametrize("sampler", ["euler", "heun", "uni_pc", "dpmpp_2m_sde", "lcm"])
 def test_local_blend_by_words(smallest, sampler):
-    Graph(run=by(sampler)).expect(smallest, blended(following(smallest[1])))
+    graph, free = Graph(run=by(sampler, steps=4)), following(smallest[1])
+    tied = blended(free, threshold=0.95)
+    assert relative(graph.both(smallest, tied)[1:], graph.both(smallest, free)[1:]) > 1e-3  # its mask leaves things out
+    graph.expect(smallest, tied)
 
 
 def test_a_sampler_that_chooses_its_steps_is_refused(smallest):
@@ -360,3 +363,9 @@ def test_a_run_that_stops_leaves_an_empty_record(smallest, failure):
         graph.replay(smallest, graph.controller(clip), record, source)
     assert torch.equal(graph.run(patched, *inputs), source)
     assert record.recorded().storage.nbytes > 0
+
+
+def test_local_blend_within_a_noise_mask(smallest):
+    """The guider sees a mixture with the masked picture; the sampler's own latents are tied, so those are recorded."""
+    controller = blended(following(smallest[1]), mask=LEFT_HALF, mask_mode="instead")
+    RUNS["inpaint"].expect(smallest, controller)
