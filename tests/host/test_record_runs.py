@@ -366,6 +366,6 @@ def test_a_run_that_stops_leaves_an_empty_record(smallest, failure):
 
 
 def test_local_blend_within_a_noise_mask(smallest):
-    """The guider sees a mixture with the masked picture; the sampler's own latents are tied, so those are recorded."""
+    """Two masks of which neither lies within the other."""
     controller = blended(following(smallest[1]), mask=LEFT_HALF, mask_mode="instead")
     RUNS["inpaint"].expect(smallest, controller)
