@@ -19,8 +19,8 @@ import sys
 
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)
-BENCH_PARTS = ("timed", "counted")
-DEMO_KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps", "guidance")
+BENCH_PARTS = ("timed", "counted", "records")
+DEMO_KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps", "record", "adjust", "guidance")
 
 
 def python_problem(version):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from .counting import Counts
-from .edits import CASES, Case, Sampled, edited, longer, plain
+from .edits import CASES, Case, Sampled, longer, plain
 from .models import Architecture, text_encoder
+from .recorded import ready
 from .running import sample
 from .shapes_only import counting_shapes, on_meta
 
@@ -51,8 +52,9 @@ class Counter:
     def count(self, name: str, size: Size) -> dict:
         """One entry of the results: a case of ours beside plain sampling of as many rows."""
         case, more = CASES[name], longer(size.chunks)
-        ours = counts_of(edited(case, self._model, self._clip, size.width, size.height, more), self._steps)
-        return self._entry(name, "ours", case, size, ours)
+        with counting_shapes():  # of a record, whose source is sampled here
+            sampled = ready(case, self._model, self._clip, size.width, size.height, self._steps, "graphics card", more)
+        return self._entry(name, "ours", case, size, counts_of(sampled, self._steps))
 
     def count_other(self, name: str, method: str, case: Case, size: Size, patched: Callable) -> dict:
         """The same for another method: ``patched(model, clip)`` gives the model that does it, for plain rows."""

@@ -17,7 +17,7 @@ from ..nodes.replace import P2PReplaceController
 from ..nodes.reweight import P2PReweightController
 from ..nodes.text_encode import P2PTextEncode
 
-_SOURCE = "a photo of a cat sitting on green grass in front of a house at sunset"
+SOURCE = "a photo of a cat sitting on green grass in front of a house at sunset"
 _ANIMALS = ("dog", "fox", "horse", "sheep", "rabbit", "duck", "lion")
 _REFINED = "a photo of a fluffy cat sitting on green grass in front of a small house at sunset"
 FIVE_WORDS = "cat\ngrass\nhouse\nsunset\nphoto"
@@ -42,32 +42,34 @@ class Case:
         controller: makes it, given the CLIP and what is appended to every prompt.
         words: of an attention store, one per line; empty for none.
         targets: their number.
+        is_recorded: whether the source comes from a record, see ``recorded``.
     """
 
     controller: Callable
     words: str = ""
     targets: int = 1
+    is_recorded: bool = False
 
 
 def _replaced(clip, more="", target=_ANIMALS[0], self_end=0.4, word_windows=""):
-    words = {"source": _SOURCE + more, "target": _SOURCE.replace("cat", target) + more}
+    words = {"source": SOURCE + more, "target": SOURCE.replace("cat", target) + more}
     windows = {"cross_start": 0.0, "cross_end": 0.8, "self_start": 0.0, "self_end": self_end}
     return _made(P2PReplaceController, **_encoded(clip, words), **windows, word_windows=word_windows)
 
 
 def _refined(clip, more=""):
-    words = {"source": _SOURCE + more, "target": _REFINED + more}
+    words = {"source": SOURCE + more, "target": _REFINED + more}
     windows = {"cross_start": 0.0, "cross_end": 0.8, "self_start": 0.0, "self_end": 0.4}
     return _made(P2PRefineController, **_encoded(clip, words), **windows, word_windows="")
 
 
 def _reweighted(clip, more="", controller=None):
-    conditioning = None if controller else encoded(clip, _SOURCE + more)
+    conditioning = None if controller else encoded(clip, SOURCE + more)
     return _made(P2PReweightController, scales="cat: 2\ngrass: 0.5", controller=controller, conditioning=conditioning)
 
 
 def _moved(clip, more="", controller=None):
-    conditioning = None if controller else encoded(clip, _SOURCE + more)
+    conditioning = None if controller else encoded(clip, SOURCE + more)
     where = {"offset_x": 0.25, "offset_y": 0.0, "scale": 1.0, "start": 0.0, "end": 0.5}
     return _made(P2PMoveController, word="cat", **where, controller=controller, conditioning=conditioning)
 
@@ -103,6 +105,7 @@ CASES: Mapping[str, Case] = {
     "local blend": Case(_blended),
     "store of 5 words": Case(_replaced, words=FIVE_WORDS),
     "all together": Case(_all_together, words=FIVE_WORDS),
+    "edit from a record": Case(_replaced, is_recorded=True),
     "replace + self-injection, 3 targets": Case(_several(3), targets=3),
     "replace + self-injection, 7 targets": Case(_several(7), targets=7),
 }
@@ -115,7 +118,7 @@ def longer(chunks: int) -> str:
 
 def edited(case: Case, model, clip, width: int, height: int, more: str = "") -> Sampled:
     """The case, ready for a sampler."""
-    inputs = {"model": model, "negative": encoded(clip, ""), "latent": _latent(width, height, 1)}
+    inputs = {"model": model, "negative": encoded(clip, ""), "latent": empty_latent(width, height, 1)}
     patched, positive, negative, latent = P2PApply.execute(controller=case.controller(clip, more), **inputs).args
     if case.words:
         settings = {"prompt": "positive", "largest_grid": "medium", "start": 0.0, "end": 1.0, "keep_steps": False}
@@ -136,7 +139,7 @@ def plain_rows(rows: Sequence[list], model, clip, width: int, height: int) -> Sa
     text = torch.cat([row[0].repeat(1, tokens // row[0].shape[1], 1) for row in rows])
     pooled = [row[1].get("pooled_output") for row in rows]
     extras = {"pooled_output": torch.cat(pooled)} if all(map(torch.is_tensor, pooled)) else {}
-    return Sampled(model, [[text, extras]], encoded(clip, ""), _latent(width, height, len(rows)))
+    return Sampled(model, [[text, extras]], encoded(clip, ""), empty_latent(width, height, len(rows)))
 
 
 def encoded(clip, prompt: str) -> list:
@@ -147,7 +150,7 @@ def _encoded(clip, prompts: Mapping[str, str]) -> dict:
     return {name: encoded(clip, prompt) for name, prompt in prompts.items()}
 
 
-def _latent(width: int, height: int, rows: int) -> dict:
+def empty_latent(width: int, height: int, rows: int) -> dict:
     return host_nodes.EmptyLatentImage().generate(width, height, rows)[0]
 
 

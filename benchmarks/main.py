@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 FORMAT = 1
-PARTS = ("counted", "timed")
+PARTS = ("counted", "timed", "records")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,6 +47,7 @@ def _measure(options: argparse.Namespace) -> None:
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "timed": [],
         "counted": [],
+        "records": [],
         "notes": [],
     }
     folder = options.output / results["name"]
@@ -67,12 +68,13 @@ def _keep_other_parts(results: dict, folder: Path, parts: Iterable[str]) -> None
         return
     before = read(folder / RESULTS)
     if all(before[name] == results[name] for name in ("machine", "comfyui", "torch")):
-        results.update({part: before[part] for part in PARTS if part not in parts})
+        results.update({part: before.get(part, []) for part in PARTS if part not in parts})
 
 
 def _entries(device: torch.device, parts: Iterable[str]) -> Iterator[tuple[str, dict]]:
     from .measure import counted_entries, timed_entries
     from .plans import counted_plans, timed_plans
+    from .recorded import sizes
 
     if "timed" in parts:
         for plan in timed_plans(device):
@@ -80,6 +82,8 @@ def _entries(device: torch.device, parts: Iterable[str]) -> Iterator[tuple[str, 
     if "counted" in parts:
         for counted in counted_plans():
             yield from (("counted", entry) for entry in counted_entries(*counted))
+    if "records" in parts:
+        yield from (("records", entry) for entry in sizes())
 
 
 def _write(results: dict, folder: Path) -> None:
@@ -90,6 +94,8 @@ def _write(results: dict, folder: Path) -> None:
 
 
 def _line(part: str, entry: dict) -> str:
+    if part == "records":
+        return f"record, {entry['options']}, {entry['precision']}: {entry['mib_per_step']:.1f} MiB per step"
     what = f"{entry['model']} {entry['width']}×{entry['height']} {entry['method']}: {entry['variant']}"
     if part == "timed":
         low, high = entry["ratio_quartiles"]

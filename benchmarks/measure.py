@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import torch
 
 from .counted import Counter, Size
-from .edits import CASES, Case, edited, plain
+from .edits import CASES, Case, plain
 from .explicit import progress_of_steps, with_explicit_maps
 from .explicit_memory import needed_bytes, sites_of
 from .models import Architecture, loaded
 from .own_time import own_share
 from .plans import TimedPlan
+from .recorded import ready
 from .running import SCHEDULER
 from .timed import compare
 
@@ -40,7 +41,7 @@ def timed_entries(plan: TimedPlan, device: torch.device) -> Iterator[dict]:
     for name in plan.ours:
         case = CASES[name]
         base = plain(case, model, clip, plan.size.width, plan.size.height)
-        ours = edited(case, model, clip, plan.size.width, plan.size.height)
+        ours = ready(case, model, clip, plan.size.width, plan.size.height, plan.steps, "memory")
         ratio = compare(base, ours, plan.steps, plan.pairs, device)
         yield _timed(plan, name, "ours", case, ratio, own_share(ours, plan.steps, device), device)
     for name in plan.published:

@@ -16,9 +16,9 @@ from .edits import Sampled
 from .running import sample
 
 _RANGE, _WHOLE = "prompt_to_prompt", "sampling"
-# What is done in steps beside the host's own attention calls. ``row_edits`` checks rows too, so that is left out.
+# What is done in steps beside the host's own attention calls. ``cross_edits`` checks rows too, so that is left out.
 _PARTS = (
-    (Run, "row_edits"),
+    (Run, "cross_edits"),
     (Run, "self_reads"),
     (Run, "edited_texts"),
     (Run, "see"),
@@ -28,7 +28,7 @@ _PARTS = (
     (FurtherTerms, "add_to"),
     (host_attention, "edit_self_attention"),
     (Blending, "blend"),
-    (Blending, "tie"),
+    (Blending, "tied"),
 )
 
 

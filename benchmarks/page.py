@@ -17,6 +17,7 @@ from .page_entries import (
     headline_memory,
     headline_timed,
     memory_source,
+    size,
     title,
 )
 from .page_plots import plots
@@ -73,9 +74,20 @@ def page(results: Mapping, drawn: Iterable[str]) -> str:
     if results["counted"]:
         counted = by_subject(results["counted"])
         parts += ["## Counted", _COUNTED, *(_titled(entries, _counted_row, _COUNTED_HEADINGS) for entries in counted)]
+    if results.get("records"):
+        parts += ["## What a record takes", *_record_sizes(results["records"])]
     if results["notes"]:
         parts += ["## Notes", "\n".join(f"- {note}" for note in results["notes"])]
     return "\n\n".join(parts) + "\n"
+
+
+def _record_sizes(entries: Sequence[Entry]) -> list[str]:
+    first, precisions = entries[0], list(dict.fromkeys(entry["precision"] for entry in entries))
+    lines = [f"| | {' | '.join(precisions)} |", f"| --- |{' ---: |' * len(precisions)}"]
+    found = {(entry["options"], entry["precision"]): f"{entry['mib_per_step']:.1f} MiB" for entry in entries}
+    for options in dict.fromkeys(entry["options"] for entry in entries):
+        lines.append(f"| {options} | {' | '.join(found[options, precision] for precision in precisions)} |")
+    return [f"Per step and picture, {first['model']} at {size(first)}, without the latents.", "\n".join(lines)]
 
 
 def table(results: Mapping) -> str:

@@ -10,7 +10,8 @@ METHODS = {OURS: "This pack", PUBLISHED: "Explicit maps, as published"}
 HEADLINE = "replace + self-injection"  # the edit that is compared over sizes: the paper's own
 VARIANTS = (
     "replace", "replace + self-injection", "reweight", "refine", "word windows", "move", "local blend",
-    "store of 5 words", "all together", "replace + self-injection, 3 targets", "replace + self-injection, 7 targets",
+    "store of 5 words", "all together", "edit from a record", "replace + self-injection, 3 targets",
+    "replace + self-injection, 7 targets",
 )  # fmt: skip
 
 

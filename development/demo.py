@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import attention, demo_guidance, edits, goals, graphs, pictures, report
+from . import attention, demo_guidance, edits, goals, graphs, pictures, records, report
 from .client import Client
 from .edits import Scene
 from .errors import UserError
@@ -22,7 +22,7 @@ FIRST_SEED = 1
 ROWS_PER_RUN = 8
 LARGEST_SOURCE_DIFFERENCE = 2
 WARM_UP_STEPS = 2
-KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps", "guidance")
+KINDS = ("replace", "blend", "refine", "reweight", "move", "together", "maps", "record", "adjust", "guidance")
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     trials = [trial for trial in all_trials(options.full) if set(trial.kinds) & set(options.only)]
     scenes = edits.SEEN + (edits.MORE_SEEN if options.full else ()) if "maps" in options.only else ()
     guided = demo_guidance.ALL if "guidance" in options.only else demo_guidance.NOTHING
-    result = asyncio.run(run(options.url, options.output, settings, batches, trials, scenes, guided))
+    result = asyncio.run(run(options.url, options.output, settings, batches, trials, scenes, guided, options.only))
     print(f"\n{report.as_text(result)}\n")
     if settings.checkpoint is None and result["source_difference"] > LARGEST_SOURCE_DIFFERENCE:
         raise UserError(
@@ -67,6 +67,7 @@ async def run(
     trials: Sequence[Trial],
     scenes: Sequence[Scene],
     guided: demo_guidance.Guided,
+    kinds: Sequence[str],
 ) -> dict:
     """Run every trial, write the results and return the report."""
     judge = load_judge() if settings.checkpoint is None else None
@@ -76,6 +77,8 @@ async def run(
         studio = Studio(client, settings, batches, judge)
         made = await run_trials(studio, trials, folder, labels(batches))
         seen = [await run_maps(studio, scene, folder, labels(batches)) for scene in scenes]
+        each = [Studio(client, settings, [batch], judge) for batch in batches]
+        recorded = await run_records(each, folder, labels(batches), kinds)
         placed = await demo_guidance.run(studio, folder, labels(batches), guided)
         stats = await client.get_json("/system_stats")
     described = {
@@ -88,7 +91,7 @@ async def run(
         "windows": graphs.windows(),
         "blend": graphs.settings_of("local_blend", "P2PLocalBlend"),
     }
-    result = {**described, **summary(made, seen), "guidance": placed}
+    result = {**described, **summary(made, seen), **recorded, "guidance": placed}
     result["goals"] = goals.goals(result) if judge else []  # they are the embedded model's
     report.write(folder, result)
     return result
@@ -189,6 +192,15 @@ async def run_maps(studio: Studio, scene: Scene, folder: Path, rows: list[str]) 
     for column in seen.columns:
         images += pictures.save_singles(folder, name, column.title, column.pictures)
     return {"name": name, "source": scene.prompt, "word": scene.object, **seen.figures, "images": images}
+
+
+async def run_records(studios: Sequence[Studio], folder: Path, rows: list[str], kinds: Sequence[str]) -> dict:
+    """Return what the report says of edits from one record, and of words moved in records."""
+    scenes = records.ADJUSTED if "adjust" in kinds else ()
+    return {
+        "record": await records.one_picture(studios, folder, rows) if "record" in kinds else None,
+        "adjusted": [await records.moved_in_record(studios, scene, folder, rows) for scene in scenes],
+    }
 
 
 def labels(batches: list[Batch]) -> list[str]:

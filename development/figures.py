@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import numpy
 import torch
 from torch.nn import functional as F
 
@@ -106,6 +107,12 @@ def is_rising(values: Sequence[float]) -> bool:
 def largest_difference(first: torch.Tensor, second: torch.Tensor) -> float:
     """Return the largest difference of any pixel, in steps of 1/255."""
     return float((first - second).abs().max() * 255)
+
+
+def psnr(first: numpy.ndarray, second: numpy.ndarray) -> float:
+    """Return the likeness of two pictures of bytes in dB, at most ``LARGEST_PSNR``."""
+    error = float(numpy.square(first.astype(float) - second.astype(float)).mean()) / 255**2
+    return min(-10 * math.log10(error), LARGEST_PSNR) if error else LARGEST_PSNR
 
 
 def mean(values: list[float | None]) -> float | None:

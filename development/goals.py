@@ -9,6 +9,7 @@ BLEND_SUCCESS = 0.85
 MOVED = 0.5  # of the asked distance
 MAPS = 3.0  # times the mask's share
 ALONE = 2.0  # of 255
+RECORD = 50.0  # dB, of edits from a record in fp16
 CURVES = ("plain", "switching", "p2p")
 
 
@@ -61,6 +62,8 @@ def goals(result: dict) -> list[dict]:
     at_least("maps: ratio, raw", result["maps_mean"]["raw"], MAPS, "{:.2f}")
     for what, value, least in demo_guidance.goals(result["guidance"]):
         at_least(what, value, least, "{:.2f}")
+    if result["record"]:
+        at_least("edits from a record: as the pairs", result["record"]["psnr"], RECORD, "{:.1f} dB")
     apart = [entry["alone_difference_together"] for entry in result["edits"] if "alone_difference_together" in entry]
     if apart:
         goal = {

@@ -134,8 +134,9 @@ def windows() -> dict[str, float]:
 
 
 def sampler(graph: Graph) -> str:
-    """Return the id of the sampling node."""
-    return find(graph, "KSampler")
+    """Return the id of the sampling node whose pictures are shown: the one that makes no latent for an edit."""
+    starts = [node["inputs"]["latent"][0] for node in graph.values() if node["class_type"] == "P2PApply"]
+    return find({key: node for key, node in graph.items() if key not in starts}, "KSampler")
 
 
 def find(graph: Graph, class_type: str) -> str:

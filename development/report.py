@@ -65,6 +65,10 @@ def chapters(report: dict) -> Iterator[Chapter]:
             yield _chapter(kind, report, section.title, section.note)
     if report["maps"]:
         yield _maps_chapter(report)
+    if report["record"]:
+        yield _record_chapter(report["record"])
+    if report["adjusted"]:
+        yield _adjusted_chapter(report["adjusted"])
     if any(report["guidance"].values()):
         yield _guidance_chapter(report["guidance"])
     if report["goals"]:
@@ -122,6 +126,28 @@ def _guidance_chapter(made: dict) -> Chapter:
         Sheet(entry["name"], f"“{entry['title']}”", entry["images"][0]) for kind in made.values() for entry in kind
     ]
     return Chapter("Guidance: attention as it is asked for", notes, demo_guidance.tables(made), [], sheets)
+
+
+def _record_chapter(entry: dict) -> Chapter:
+    notes = [
+        "The source is sampled and recorded once (P2P Record, fp16, in memory); every edit then samples its own "
+        "picture only. A pair samples the source again with every edit. Seconds are of the sampling nodes; likeness "
+        "is between the two ways, of the worst picture."
+    ]
+    sheets = [
+        Sheet("from the record", f"“{entry['source']}”, recorded once", entry["images"][0]),
+        Sheet("as pairs", "The same edits, each with its source in the batch", entry["images"][1]),
+    ]
+    return Chapter("One picture, eight edits", notes, [sections.record_rows(entry)], [], sheets)
+
+
+def _adjusted_chapter(entries: list[dict]) -> Chapter:
+    notes = [
+        "The word is moved in the record (P2P Adjust: Move a Word), and the same prompt is sampled again from it. "
+        "Moved is how far the object's centre went the asked way, as a part of the asked distance."
+    ]
+    sheets = [Sheet(entry["source"], "Moved in the record", entry["images"][0]) for entry in entries]
+    return Chapter("Record, move, run again", notes, [sections.adjusted_rows(entries)], [], sheets)
 
 
 def as_text(report: dict) -> str:

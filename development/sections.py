@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from . import figures
 from .trials import TITLES
 
 EMPTY = "–"
@@ -127,6 +128,29 @@ def map_rows(report: dict) -> list[list[str]]:
     names = ("raw", "floor_free", "largest")
     rows = [["word: prompt", "raw", "smallest value taken off", "largest possible"]]
     return rows + [[title, *(_cell(entry[name], "{:.2f}") for name in names)] for title, entry in entries]
+
+
+def record_rows(entry: dict) -> list[list[str]]:
+    """Return the table of edits from one record: a row per edit, the recording, and all together."""
+
+    def row(title: str, made: dict) -> list[str]:
+        pair, own = made["seconds_pair"], made["seconds_record"]
+        part = _cell(own / pair if pair else None, "{:.2f}")
+        return [title, f"{pair:.2f}", f"{own:.2f}", part, f"{made['psnr']:.1f}"]
+
+    rows = [["edit", "pair, s", "from the record, s", "part of the pair", "likeness, dB"]]
+    rows += [row(made["title"], made) for made in entry["edits"]]
+    rows.append(["recording the source", EMPTY, f"{entry['seconds_recording']:.2f}", EMPTY, EMPTY])
+    return [*rows, row("all, with the recording", entry)]
+
+
+def adjusted_rows(entries: list[dict]) -> list[list[str]]:
+    """Return the table of words moved in a record: a row per scene and place, and the mean."""
+    made = [edit for entry in entries for edit in entry["edits"]]
+    rows = [["moved in the record", "moved", "object seen"]]
+    rows += [[edit["title"], _cell(edit["moved"], "{:.2f}"), _cell(edit["success"], "{:.0%}")] for edit in made]
+    means = [figures.mean([edit[name] for edit in made]) for name in ("moved", "success")]
+    return [*rows, ["mean", _cell(means[0], "{:.2f}"), _cell(means[1], "{:.0%}")]]
 
 
 def goal_rows(report: dict) -> list[list[str]]:

@@ -12,7 +12,8 @@ _FACTS: Mapping[str, tuple[type, type | None]] = {
     "model": (str, None), "loras": (str, None), "patches": (list, str), "size": (list, int), "pictures": (int, None),
     "levels": (list, str), "sampler": (str, None), "sampler_options": (dict, None), "guidance": (dict, None),
     "noise": (bool, None), "start": (str, None), "mask": (str, None), "negative": (list, str),
-    "control": (list, list), "keep": (str, None), "pooling": (int, None), "prompts": (list, dict),
+    "unedited": (list, str), "places": (list, str), "control": (list, list), "keep": (str, None),
+    "pooling": (int, None), "prompts": (list, dict),
 }  # fmt: skip
 _OF_A_PROMPT: Mapping[str, tuple[type, type | None]] = {
     "text": (str, None), "key": (str, None), "tokens": (int, None), "positions": (list, int), "words": (list, dict),

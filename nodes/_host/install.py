@@ -33,6 +33,7 @@ from .stepping import (
     capturing_latents,
     capturing_results,
     counting_steps,
+    following_record,
     following_steps,
     recorded_noise,
     tying_latents,
@@ -176,7 +177,7 @@ def _install(
     wrappers.append((predict, following_steps(run, sampler, sigmas)))
     wrappers.append((predict, telling_steps(run, live, len(sigmas) - 1)))
     if record is not None:
-        wrappers.append((sample, recorded_noise(run, record)))
+        wrappers += [(sample, recorded_noise(run, record)), (predict, following_record(run, record))]
     elif run.rows > 1:
         wrappers.append((sample, tying_noise(run)))
     if captures:

@@ -8,7 +8,9 @@ import torch
 from ...p2p_core.errors import P2PError
 from ...p2p_core.prompt import content_key
 from ...p2p_core.source_record import level_name
+from .conditioning import GROUP_KEY
 from .model_identity import loras_key, patch_names, weights_key
+from .text import PROMPT_KEY
 
 _GUIDANCE = ("cfg", "cfg1", "cfg2", "cfg_conds", "cfg_cond2_negative", "nested")
 
@@ -28,8 +30,16 @@ _NAMES = {
     "start": "the latent that sampling starts from",
     "mask": "the noise mask",
     "negative": "the negative prompt",
+    "unedited": "the prompts that are not edited",
+    "places": "what the prompts are set to (area, mask, strength, part of the run, size)",
     "control": "the ControlNet",
 }
+# What a conditioning says beside its prompt that the host acts on.
+_PLACES = (
+    "area", "mask", "mask_strength", "set_area_to_bounds", "strength", "start_percent", "end_percent",
+    "width", "height", "crop_w", "crop_h", "target_width", "target_height", "concat_latent_image", "concat_mask",
+)  # fmt: skip
+_CONTROL_WEIGHTS = 16  # tensors of a ControlNet that are looked at
 _SHOWN = ("size", "pictures", "sampler", "sampler_options", "guidance", "seed")  # whose values mean something
 
 
@@ -72,8 +82,10 @@ def run_facts(guider, start: Start, entries: Mapping, rows: int) -> dict[str, An
         "noise": bool(noise.any()),  # what it is comes from the seed, and to the targets from the record
         "start": content_key(latent_image[::rows]),
         "mask": "" if denoise_mask is None else content_key(denoise_mask[:1]),
-        "negative": [content_key(entry["cross_attn"][:1]) for entry in negatives if "cross_attn" in entry],
-        "control": [_control(entry.get("control")) for entry in positives],
+        "negative": [*map(_prompt, negatives)],
+        "unedited": [_prompt(entry) for entry in positives if GROUP_KEY not in entry and PROMPT_KEY not in entry],
+        "places": [_place(entry) for entry in entries.values()],
+        "control": [_control(entry["control"]) for entry in entries.values() if entry.get("control") is not None],
     }
 
 
@@ -125,6 +137,21 @@ def _plain(options: Mapping) -> dict[str, Any]:
     return {name: value for name, value in options.items() if isinstance(value, (bool, int, float, str))}
 
 
+def _prompt(entry: Mapping) -> str:
+    """Of the first row, as the host may have repeated it."""
+    parts = (entry.get(name) for name in ("cross_attn", "pooled_output"))
+    return " ".join(content_key(part[:1]) for part in parts if torch.is_tensor(part))
+
+
+def _place(entry: Mapping) -> str:
+    found = ((name, entry.get(name)) for name in _PLACES)
+    return " ".join(
+        f"{name} {content_key(value) if torch.is_tensor(value) else value}"
+        for name, value in found
+        if value is not None
+    )
+
+
 def _control(control) -> list:
     """What a ControlNet and those before it are asked to do."""
     if control is None:
@@ -132,4 +159,12 @@ def _control(control) -> list:
     hint = getattr(control, "cond_hint_original", None)
     settings = [str(getattr(control, name, None)) for name in ("strength", "timestep_percent_range", "strength_type")]
     own = [type(control).__name__, *settings, content_key(hint) if torch.is_tensor(hint) else ""]
-    return [own, *_control(getattr(control, "previous_controlnet", None))]
+    return [[*own, _control_weights(control)], *_control(getattr(control, "previous_controlnet", None))]
+
+
+def _control_weights(control) -> str:
+    """A few values of some tensors; "" of a kind whose network is made when sampling starts."""
+    network = getattr(control, "control_model", None) or getattr(control, "t2i_model", None)
+    weights = [*network.parameters()] if isinstance(network, torch.nn.Module) else []
+    chosen = weights[:: max(1, len(weights) // _CONTROL_WEIGHTS)]
+    return " ".join(content_key(weight.detach().flatten()[:64]) for weight in chosen)

@@ -93,10 +93,18 @@ def recorded_latents(record: SourceRecord, what: str, moment: Moment, like: torc
     Raises:
         P2PError: the recorded run made no such call.
     """
-    name = what if what == "final" else f"{what}/{moment.name}"
-    if name not in record.exact:
+    if what == "final":
+        return record.exact[what].to(like.device, like.dtype)
+    refuse_unrecorded(record, moment, what)
+    return record.exact[f"{what}/{moment.name}"].to(like.device, like.dtype)
+
+
+def refuse_unrecorded(record: SourceRecord, moment: Moment, what: str = "denoised") -> None:
+    """Raises:
+    P2PError: the recorded run made no such model call.
+    """
+    if f"{what}/{moment.name}" not in record.exact:
         raise P2PError(
             "The record has no latents of a step that this sampler takes: it chooses its steps by the picture. Use a "
             "sampler that follows the schedule, and record with it."
         )
-    return record.exact[name].to(like.device, like.dtype)

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 import torch
 
+from ...p2p_core.errors import P2PError
 from ...p2p_core.source_record import SourceRecord
 from .blending import Blending, tied_latents
 from .capturing import Capture, captured_latents
 from .noise import tied, tied_step_noise
 from .progress import step_at
-from .replaying import recorded_latents
+from .replaying import recorded_latents, refuse_unrecorded
 from .run import Run
 
 _CHOOSE_STEPS = ("dpm_fast", "dpm_adaptive")
+_BY_THE_PICTURE = "dpm_adaptive"  # the other chooses them by their number
 
 
 def counting_steps(run: Run):
@@ -68,11 +70,30 @@ def recorded_noise(run: Run, record: SourceRecord):
     """SAMPLER_SAMPLE: the noise of the recorded run for the targets, at the start and at every step."""
 
     def wrapper(executor, guider, sigmas, extra_args, callback, noise, *args, **kwargs):
+        _refuse_chosen_steps(executor.class_obj)
         noise = record.exact["noise"].to(noise).repeat_interleave(run.rows, 0)
         with tied_step_noise(executor.class_obj, noise, sigmas, extra_args.get("seed"), run.rows):
             return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
 
     return wrapper
+
+
+def following_record(run: Run, record: SourceRecord):
+    """PREDICT_NOISE: no model call that the recorded run did not make, of which every edit would be lost."""
+
+    def wrapper(executor, *args, **kwargs):
+        refuse_unrecorded(record, run.moment)
+        return executor(*args, **kwargs)
+
+    return wrapper
+
+
+def _refuse_chosen_steps(sampler) -> None:
+    if _BY_THE_PICTURE in _name(sampler):
+        raise P2PError(
+            "dpm_adaptive chooses its steps by the pictures, so those of an edit are not those of its source: record "
+            "and edit with a sampler that follows the schedule."
+        )
 
 
 def tying_latents(run: Run, blending: Blending, record: SourceRecord | None):
@@ -108,6 +129,7 @@ def capturing_latents(captures: Sequence[Capture]):
     """SAMPLER_SAMPLE: the sampler's own latents, for the records."""
 
     def wrapper(executor, *args, **kwargs):
+        _refuse_chosen_steps(executor.class_obj)
         with captured_latents(executor.class_obj, captures):
             return executor(*args, **kwargs)
 

@@ -56,6 +56,8 @@ class StandInClient:
         self.sent.append(graph)
         classes = [node["class_type"] for node in graph.values()]
         group = 3 if "P2PCombine" in classes else 2 if "P2PApply" in classes else 1
+        if "P2PRecord" in classes:
+            group = 1
         rows = graph[graphs.find(graph, "EmptyLatentImage")]["inputs"]["batch_size"]
         shade = SOURCE_SHADE if group == 1 else SOURCE_SHADE + self.edited_source
         pictures = [

@@ -54,6 +54,11 @@ def invented_results() -> dict:
     return {
         "format": 1, "name": "invented", "machine": "No machine: a test invented these figures", "comfyui": "0.3.75",
         "torch": "2.x", "date": "2026-01-01", "timed": ours + several + published, "counted": amounts,
+        "records": [
+            {"model": "SDXL", "width": 1024, "height": 1024, "options": options, "precision": precision,
+             "mib_per_step": 12.5, "tensors_per_step": 130}
+            for options in ("all grids", "one key word") for precision in ("fp16", "int8")
+        ],
         "notes": ["Nothing here was measured."],
     }  # fmt: skip
 
@@ -116,8 +121,9 @@ def test_the_page_says_what_was_counted_and_that_cuda_was_not_timed(results):
 
 def test_the_page_holds_every_entry(results):
     lines = [line for line in page.page(results, ()).splitlines() if line.startswith("| ")]
-    tables = 1 + 1 + 3  # the short one, one subject timed, three sizes counted
+    tables = 1 + 1 + 3 + 1  # the short one, one subject timed, three sizes counted, records
     rows = page.table(results).count("\n| ") - 1 + len(results["timed"]) + len(results["counted"])
+    rows += len({entry["options"] for entry in results["records"]})
     assert len(lines) == 2 * tables + rows
 
 
@@ -178,3 +184,10 @@ def test_readme_and_pages_show_the_committed_results():
         folder = ROOT / "benchmarks/results" / results["name"]
         plotted = [path.name for path in folder.glob("*.svg")]
         assert (folder / "README.md").read_text(encoding="utf-8") == page.page(results, plotted)
+
+
+def test_what_a_record_takes_is_a_table():
+    shown = page.page(invented_results(), [])
+    assert "Per step and picture, SDXL at 1024², without the latents." in shown
+    assert "| one key word | 12.5 MiB | 12.5 MiB |" in shown
+    assert "What a record takes" not in page.page({**invented_results(), "records": []}, [])

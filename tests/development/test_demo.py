@@ -52,11 +52,15 @@ def test_every_kind_has_its_section_and_its_pictures(run, tmp_path, capsys):
         for arm in ("plain", "switching", "p2p"):
             assert {f"{name}_{arm}" for name in ("seconds", "success", "mask_iou", "centroid_px")} <= set(entry)
     assert {goal["goal"].split(":")[0] for goal in made["goals"]} == {
-        "local blend", "reweight", "move", "maps", "two targets", "guidance",
+        "local blend", "reweight", "move", "maps", "two targets", "edits from a record", "guidance",
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert all(section.title in printed for section in SECTIONS.values())
-    assert "Maps: where a noun looks" in printed
+    for title in ("Maps: where a noun looks", "One picture, eight edits", "Record, move, run again"):
+        assert title in printed
+    assert [len(entry["edits"]) for entry in (made["record"], *made["adjusted"])] == [8, 3, 3]
+    for entry in (made["record"], *made["adjusted"]):
+        assert all((tmp_path / image).is_file() for image in entry["images"])
     assert "NOT REACHED" in printed
 
 
@@ -64,9 +68,10 @@ def test_the_report_shows_every_sheet(run, tmp_path):
     _, made = run()
     markdown, page = ((tmp_path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("md", "html"))
     guided = [entry for kind in made["guidance"].values() for entry in kind]
-    unstripped = [{"strip": None, **entry} for entry in [*made["maps"], *guided]]
+    unstripped = [{"strip": None, **entry} for entry in [*made["maps"], *guided, *made["adjusted"]]]
     shown = {entry["strip"] or entry["images"][0] for entry in [*made["edits"], *unstripped]}
-    assert len(shown) == 2 + 1 + 1 + 1 + 2 + 1 + 2
+    shown |= {*made["record"]["images"]}
+    assert len(shown) == 2 + 1 + 1 + 1 + 2 + 1 + 2 + 2 + 2
     assert all(f"]({sheet})" in markdown for sheet in shown)
     assert page.count("data:image/jpeg;base64,") == len(shown)
     assert all(entry["name"] in page for entry in made["edits"])
@@ -74,7 +79,8 @@ def test_the_report_shows_every_sheet(run, tmp_path):
 
 def test_the_runs_of_a_source_are_shared(run, stand_in):
     run()
-    graphs = [json.dumps(graph, sort_keys=True) for graph in stand_in.sent]
+    sent = [json.dumps(graph, sort_keys=True) for graph in stand_in.sent]
+    graphs = sent[: next(place for place, graph in enumerate(sent) if "P2PRecord" in graph)]  # pairs are timed again
     sources = [graph for graph in graphs if '"a photo of a red car on grass"' in graph and '"steps": 4' in graph]
     assert len(sources) == len(set(sources)) + 1  # the maps come last, and draw their source again
 
@@ -150,7 +156,7 @@ def test_the_entry_point_offers_the_kinds_there_are():
     dev = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(dev)
     assert dev.DEMO_KINDS == demo.KINDS
-    assert set(demo.KINDS) == {*SECTIONS, "maps"}
+    assert set(demo.KINDS) == {*SECTIONS, "maps", "record", "adjust", "guidance"}
     options = dev.parse(["demo", "--only", "move", "maps", "--full"])
     assert (options.only, options.full) == (["move", "maps"], True)
 

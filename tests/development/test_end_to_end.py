@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from p2p.development import demo, edits, trials
+from p2p.development import demo, edits, goals, trials
 from p2p.development.host import Host
 from p2p.development.server import ServerOptions, running_server
 
@@ -35,11 +35,13 @@ def test_every_kind_through_the_server(device, tmp_path, monkeypatch, capsys):
         assert demo.main(["--url", server.url, "--output", str(output), "--seeds", "2", "--steps", "4"]) == 0
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
     assert report["source_difference"] <= demo.LARGEST_SOURCE_DIFFERENCE
-    assert set(report["sections"]) == {*demo.KINDS} - {"maps"}
+    assert set(report["sections"]) == {*demo.KINDS} - {"maps", "record", "adjust", "guidance"}
     for entry in [*report["edits"], *report["maps"]]:
         assert all((output / image).is_file() for image in entry["images"])
     assert all(entry["seeds"] == 2 for entry in report["edits"])
     both = [entry for entry in report["edits"] if "together" in entry["kinds"]]
     assert max(entry["alone_difference_together"] for entry in both) <= demo.LARGEST_SOURCE_DIFFERENCE
+    assert report["record"]["psnr"] >= goals.RECORD
+    assert {entry["success"] is not None for part in report["adjusted"] for entry in part["edits"]} == {True}
     assert 1 < report["maps"][0]["raw"] < report["maps"][0]["largest"]
     assert capsys.readouterr().out.strip().endswith(str(output))

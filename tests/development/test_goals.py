@@ -11,7 +11,7 @@ def faded(value, colour, source=0.5):
 
 def result(**changes):
     empty = {"sections": {}, "curve": {}, "maps_mean": {"raw": None, "floor_free": None}, "edits": []}
-    return {**empty, **changes}
+    return {**empty, "record": None, "guidance": {"pairs": [], "places": []}, **changes}
 
 
 def reached(**changes):
