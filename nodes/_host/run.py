@@ -76,7 +76,7 @@ class Run:
     chunks: dict[tuple, Mark] = field(default_factory=dict)
     _calls: dict[str, int] = field(default_factory=dict)
     _evaluations: dict[int, int] = field(default_factory=dict)
-    _made: dict[tuple, RowEdits | SelfReads] = field(default_factory=dict)
+    _made: dict[tuple, RowEdits | SelfReads | torch.Tensor] = field(default_factory=dict)
     _texts: tuple | None = None
 
     def begin_call(self, level: float) -> None:
@@ -170,7 +170,14 @@ class Run:
         hidden = hidden_sources("cross", recorded, values)
         if hidden is None:
             return None
-        return LayerSources(hidden, text_sources([source for source, _ in recorded], values))
+        return LayerSources(hidden, self._text_sources([source for source, _ in recorded], values))
+
+    def _text_sources(self, sources: Sequence[RecordedSource], like: torch.Tensor) -> torch.Tensor:
+        """The sources' texts beside these values: the same for all layers and steps, so they are made once."""
+        key = (*map(id, sources), like.shape[1], like.device, like.dtype)
+        if key not in self._made:
+            self._made[key] = text_sources(sources, like)
+        return self._made[key]
 
     def _recorded(self, found, options: dict) -> list[tuple[RecordedSource, LayerName]]:
         """The recorded sources of the edited chunks; empty where sources are in the batch."""
@@ -272,7 +279,7 @@ class Run:
         if source.kind == "maps":
             return SeenSources(maps=map_sources(found, q, len(q), options["n_heads"]))
         hidden = hidden_sources("cross", found, q)
-        return SeenSources() if hidden is None else SeenSources(*project(hidden, text_sources([source], k)))
+        return SeenSources() if hidden is None else SeenSources(*project(hidden, self._text_sources([source], k)))
 
     def see_self(self, hidden: torch.Tensor, context: torch.Tensor, layer, options: dict) -> None:
         """Adds the self-attention that is watched at this layer, given its inputs after every edit."""

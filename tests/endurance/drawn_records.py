@@ -34,13 +34,13 @@ def _replay(number: int, saved: str | None) -> Mapping[str, dict]:
     settings = _draw_settings(drawing, edit, prompts, plan.steps)
     pictures = drawing.one([1, 1, 2])
     words = [word for word in edit.sources if " " not in word and "#" not in word] or [*edit.sources]
-    adjustment, guided = _draw_adjustment(drawing, words, settings, (width, height)), drawing.one([None, *words])
+    adjustment, guidance = _draw_adjustment(drawing, words, settings, (width, height)), _draw_guidance(drawing, words)
     if saved is None:
         recording = drawing.add("P2PRecord", model=model, **settings)
         record = recording[1]
         empty = drawing.add("EmptyLatentImage", width=width, height=height, batch_size=pictures)[0]
-        watched = recording[0] if guided is None else _guided(drawing, recording[0], guided)
-        source = Inputs(watched, prompts.link, negative, empty)
+        guided = drawing.add("P2PAttentionGuidance", model=recording[0], **guidance)[0] if guidance else recording[0]
+        source = Inputs(guided, prompts.link, negative, empty)
         latent = simple_sampling(drawing, source, plan)
         drawing.add("P2PSaveRecord", record=record, latent=latent, filename_prefix=f"soak/record {number}")
     else:
@@ -89,13 +89,14 @@ def _draw_adjustment(
     return None if kept and word not in kept.split(", ") else found
 
 
-def _guided(drawing: Drawing, model: Link, word: str) -> Link:
-    """The model with guidance of the source's word."""
-    objective = drawing.one(["be present", "be here", "be this big"])
-    return drawing.add(
-        "P2PAttentionGuidance", model=model, words=word, objective=objective, scale=drawing.number(0.5, 1.5), start=0.0,
-        end=drawing.number(0.2, 0.6), iterations=1, x=0.3, y=0.6, width=0.4, height=0.4, largest_grid="coarse",
-    )[0]  # fmt: skip
+def _draw_guidance(drawing: Drawing, words: list[str]) -> dict | None:
+    """Settings of guidance of one of the source's words; None for none."""
+    settings = {
+        "words": drawing.one(words), "objective": drawing.one(["be present", "be here", "be this big"]),
+        "scale": drawing.number(0.5, 1.5), "start": 0.0, "end": drawing.number(0.2, 0.6), "iterations": 1,
+        "x": 0.3, "y": 0.6, "width": 0.4, "height": 0.4, "largest_grid": "coarse",
+    }  # fmt: skip
+    return settings if drawing.maybe(0.5) else None
 
 
 def _edited(drawing: Drawing, model: Link, controller: Link, negative: Link, latent: Link, record: Link) -> Inputs:
