@@ -74,16 +74,17 @@ class BrowserHost:
 
 
 def _by_node(outputs: dict) -> list[tuple[str, dict]]:
+    """In the order of the ids as numbers."""
     return sorted(outputs.items(), key=lambda item: [int(part) if part.isdigit() else 0 for part in item[0].split(":")])
 
 
 def with_saved_latents(prompt: dict) -> dict:
     """Return the graph with a SaveLatent for everything that is decoded; ids follow the order of the decoders."""
     first = max(int(identity.split(":")[0]) for identity in prompt) + 1000
-    samples = [node["inputs"]["samples"] for node in prompt.values() if node["class_type"] == "VAEDecode"]
+    samples = [node["inputs"]["samples"] for _, node in _by_node(prompt) if node["class_type"] == "VAEDecode"]
     savers = {
         str(first + place): {"class_type": "SaveLatent", "inputs": {"samples": source, "filename_prefix": "browser"}}
-        for place, source in enumerate(sorted(samples))
+        for place, source in enumerate(samples)
     }
     return {**prompt, **savers}
 
