@@ -117,9 +117,29 @@ def whole_graph(saved: str, saved_record: str) -> Prompt:
             "P2PSaveRecord", record=["record", 1], latent=["recorded", 0], filename_prefix="record"
         ),
         "load record": node("P2PLoadRecord", file=saved_record),
+        "moved record": node(
+            "P2PAdjustMove", record=["load record", 0], word="cat", offset_x=0.25, offset_y=0.0, scale=1.0
+        ),
+        "scaled record": node("P2PAdjustScale", record=["moved record", 0], scales="cat: 2"),
+        "blended record": node(
+            "P2PAdjustBlend", record=["scaled record", 0], word="cat", with_word="grass", amount=0.5
+        ),
+        "drawn": node("SolidMask", value=1.0, width=64, height=64),
+        "drawn record": node(
+            "P2PAdjustMask", record=["blended record", 0], mask=["drawn", 0], word="cat", strength=0.3
+        ),
+        "guided": node(
+            "P2PAttentionGuidance", model=["lora", 0], words="cat", objective="be present", scale=1.0, start=0.0,
+            end=0.5, iterations=1, x=0.5, y=0.5, width=0.4, height=0.4, largest_grid="coarse",
+        ),
+        "sampled with guidance": node(
+            "KSampler", model=["guided", 0], positive=source, negative=["negative", 0], latent_image=["empty", 0],
+            **sampling,
+        ),
+        "latents with guidance": node("SaveLatent", samples=["sampled with guidance", 0], filename_prefix="guided"),
         "replayed": node(
             "P2PApply", model=["lora", 0], controller=["combine", 0], negative=["negative", 0],
-            latent=["load record", 1], controlnet_prompt="target", record=["load record", 0],
+            latent=["load record", 1], controlnet_prompt="target", record=["drawn record", 0],
         ),
         "sampled again": node(
             "KSampler", model=["replayed", 0], positive=["replayed", 1], negative=["replayed", 2],
@@ -146,7 +166,7 @@ def from_table(number: int, *saved: str) -> Invalid:
     prompt = whole_graph(*saved)
     node = next(identity for identity, one in prompt.items() if one["class_type"] == case.node)
     prompt[node]["inputs"] |= case.inputs
-    late = ("KSampler",) if case.node == "P2PAttentionStore" else ()
+    late = ("KSampler",) if case.node in ("P2PAttentionStore", "P2PAttentionGuidance") else ()
     return Invalid(case.name, _depending_on(prompt, node), case.sentence, next(iter(case.inputs)), (case.node, *late))
 
 

@@ -59,7 +59,10 @@ def refused(fresh_server):
 def _good_graph(asked: Asked) -> tuple[Graph, list[str]]:
     """The graph of all nodes, with files of attention and of a record that it saved itself, and these files."""
     first = whole_graph(NO_FILE, NO_FILE)
-    for name in ("load", "maps of a file", "load record", "replayed", "sampled again", "latents again"):
+    for name in (
+        "load", "maps of a file", "load record", "moved record", "scaled record", "blended record", "drawn",
+        "drawn record", "replayed", "sampled again", "latents again",
+    ):  # fmt: skip
         del first[name]
     outputs = asked.run_or_refusal(first)
     assert not isinstance(outputs, Refusal), outputs

@@ -205,7 +205,7 @@ NUMBERS = [
     _number("P2PAttentionGuidance", GUIDANCE, "width", 0.0, "0.02", "1"),
     _number("P2PAttentionGuidance", GUIDANCE, "height", NAN, "0.02", "1"),
     _number("P2PAttentionGuidance", GUIDANCE, "start", INF, "0", "1"),
-    _number("P2PAttentionGuidance", GUIDANCE, "end", 2, "0", "1"),
+    _number("P2PAttentionGuidance", GUIDANCE, "end", 2.5, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "opacity", NAN, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "threshold", 1.5, "0", "1"),
     _number("P2PAttentionMaps", MAPS, "refine", -1, "0", "16"),
