@@ -68,9 +68,10 @@ class P2PRecord(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=["fp16", "int8", "fp32"],
-                    default="fp16",
-                    tooltip="fp16: no difference that can be seen. int8: half of it. fp32: exact.",
+                    options=["int8", "fp16", "fp32"],
+                    default="int8",
+                    tooltip="int8: the difference is smaller than the rounding of a picture's colours. fp16: twice as "
+                    "large, closer still. fp32: exact.",
                 ),
                 io.Combo.Input(
                     "keep_in",

@@ -32,7 +32,7 @@ def new_output_file(prefix: str, suffix: str) -> NewFile:
     """
     prefix = prefix.strip()
     if os.path.basename(prefix) in ("", ".", "..") or prefix.endswith("\\") or not _is_a_name(prefix):
-        raise P2PError(f'The filename_prefix "{prefix}" names no file: write one such as "attention/maps".')
+        raise P2PError(f'The filename_prefix "{prefix}" names no file: write one such as "edits/cat".')
     output = folder_paths.get_output_directory()
     try:
         _refuse_outside(output, os.path.dirname(os.path.normpath(prefix)))  # the host makes folders through links
@@ -42,7 +42,7 @@ def new_output_file(prefix: str, suffix: str) -> NewFile:
         raise P2PError(f'No folder for the filename_prefix "{prefix}" can be made: {error.strerror}.') from error
     except Exception as error:  # the host raises the base class, or ValueError for another drive
         raise P2PError(
-            f'The filename_prefix "{prefix}" leaves the output folder: write one inside it, such as "attention/maps".'
+            f'The filename_prefix "{prefix}" leaves the output folder: write one inside it, such as "edits/cat".'
         ) from error
     return NewFile(Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder)
 
@@ -82,7 +82,7 @@ def chosen_file(name: str, suffix: str) -> Path:
         name.removesuffix(_OUTPUT_MARK.strip()).strip() if kind == "output" else name.removesuffix("[input]").strip()
     )
     if not plain.endswith(suffix) or not _is_a_name(plain):
-        raise P2PError(f'"{name}" is no file of attention maps: choose one whose name ends in {suffix}.')
+        raise P2PError(f'"{name}" is no file of this kind: choose one whose name ends in {suffix}.')
     root = Path(os.path.realpath(_FOLDERS[kind]()))
     path = Path(os.path.realpath(root / plain.replace("\\", "/")))
     if not path.is_relative_to(root):

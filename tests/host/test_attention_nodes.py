@@ -243,7 +243,7 @@ class TestFiles:
 class TestFilesRefuse:
     @pytest.mark.parametrize("prefix", ["../x", "a/../../x", "/tmp/x", "..", "a/..", "", "  ", "folder/", "a\0b"])
     def test_a_prefix_outside_the_output_folder_or_without_a_name(self, folders, prefix):
-        with pytest.raises(P2PError, match=r"The filename_prefix .*such as \"attention/maps\"|can be made"):
+        with pytest.raises(P2PError, match=r"The filename_prefix .*such as \"edits/cat\"|can be made"):
             saved(prefix)
         assert not list(folders.glob("**/*safetensors*"))
 
@@ -288,7 +288,7 @@ class TestFilesRefuse:
         "name", ["", "x", "x.safetensors", "[output]", "x.attention.safetensors.exe", f"\0{SUFFIX}"]
     )
     def test_a_name_of_another_kind(self, folders, name):
-        with pytest.raises(P2PError, match="is no file of attention maps: choose one"):
+        with pytest.raises(P2PError, match="is no file of this kind: choose one"):
             P2PLoadAttention.execute(file=name)
 
     def test_no_such_file(self, folders):

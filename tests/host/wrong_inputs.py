@@ -235,7 +235,7 @@ CHOICES = [
     _choice("P2PRecord", RECORD, "cross_grids", "coarse, medium, all"),
     _choice("P2PRecord", RECORD, "self_grids", "none, coarse, medium, all"),
     _choice("P2PRecord", RECORD, "resolution", "full, half, quarter"),
-    _choice("P2PRecord", RECORD, "precision", "fp16, int8, fp32"),
+    _choice("P2PRecord", RECORD, "precision", "int8, fp16, fp32"),
     _choice("P2PRecord", RECORD, "keep_in", "memory, graphics card, file"),
     _choice("P2PAttentionStore", STORE, "prompt", "positive, negative, both"),
     _choice("P2PAttentionStore", STORE, "largest_grid", "coarse, medium, all"),
@@ -349,7 +349,7 @@ TEXTS = [
     _text("file", "P2PLoadAttention", "file", "../x" + SUFFIX, "outside the input folder", "move the file there"),
     _text("file", "P2PLoadAttention", "file", "model.ckpt", '"model.ckpt" is no file of', "choose one whose name"),
     _text("file", "P2PLoadAttention", "file", "gone" + SUFFIX, 'There is no file "gone', "choose another one"),
-    Wrong("file: a number", "P2PLoadAttention", {"file": 3}, ('"3" is no file of attention maps', "choose one whose")),
+    Wrong("file: a number", "P2PLoadAttention", {"file": 3}, ('"3" is no file of this kind', "choose one whose")),
     *(
         Wrong(f"{node}: {name}", node, {start: 0.9, end: 0.2}, (rf"{start} \(0.9\) is after {end} \(0.2\)", "swap"))
         for node, start, end, name in (
