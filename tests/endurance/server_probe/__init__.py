@@ -19,7 +19,17 @@ from server import PromptServer
 
 NODE_CLASS_MAPPINGS = {}
 LOADS, FILES = 10, 6  # of a file, to see what one leaves; files
-RUN_STATE = ("Run", "Blending", "Watch", "Recording", "MapSums", "Live", "LiveMaps")  # classes of what a run makes
+RUN_STATE = (
+    "Run",
+    "Blending",
+    "Watch",
+    "Recording",
+    "MapSums",
+    "Live",
+    "LiveMaps",
+    "Capture",
+    "RecordStorage",
+)  # classes of what a run makes
 
 
 class Loads:
