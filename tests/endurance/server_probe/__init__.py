@@ -19,17 +19,10 @@ from server import PromptServer
 
 NODE_CLASS_MAPPINGS = {}
 LOADS, FILES = 10, 6  # of a file, to see what one leaves; files
+# Classes of what a run makes.
 RUN_STATE = (
-    "Run",
-    "Blending",
-    "Watch",
-    "Recording",
-    "MapSums",
-    "Live",
-    "LiveMaps",
-    "Capture",
-    "RecordStorage",
-)  # classes of what a run makes
+    "Run", "Blending", "Watch", "Recording", "MapSums", "Live", "LiveMaps", "Capture", "RecordStorage",
+)  # fmt: skip
 
 
 class Loads:
