@@ -34,6 +34,7 @@ NAMES = {
     "move_a_word",
     "two_targets",
     "record_replay",
+    "adjust_record",
     "attention_maps",
     "guidance",
     "with_lora",

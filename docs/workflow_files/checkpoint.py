@@ -64,6 +64,9 @@ WORDS = {
         "a photo of a dog on grass": "a photo of a dog riding on a bicycle",
         "a photo of a red cat on grass": "a photo of a cat riding on a bicycle in the snow",
     },
+    "adjust_record": {
+        "a photo of a cat on grass": "a photo of a cat on a meadow",
+    },
     "attention_maps": {
         "a photo of a cat and a red car on sand": "a painting of a squirrel eating a burger",
         "a photo of a dog and a red car on sand": "a painting of a lion eating a burger",

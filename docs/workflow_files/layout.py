@@ -24,7 +24,7 @@ COLUMNS = (
         360,
         (*EDITS, "P2PCombine", "P2PRecord"),
     ),
-    ("Apply", 340, ("P2PLocalBlend", "P2PApply", "P2PAttentionGuidance", "P2PAttentionStore")),
+    ("Apply", 340, ("P2PLocalBlend", "P2PAdjustMove", "P2PApply", "P2PAttentionGuidance", "P2PAttentionStore")),
     ("Control picture", 300, ("SolidMask", "MaskComposite", "GrowMask", "MaskToImage", "ControlNetApplyAdvanced")),
     ("Sampling: stock nodes", 300, ("KSampler", "VAEDecode")),
     ("Result", 440, ("P2PAttentionMaps", "SaveImage")),
