@@ -25,6 +25,7 @@ from .executors import new_executor
 
 STEPS = 4
 ONE_PICTURE = {"plain", "prompt_switching", "attention_maps", "maps_of_a_prompt"}
+THREE_PICTURES = {"two_targets", "record_replay", "adjust_record", "with_controlnet"}
 RUN = [*API_WORKFLOWS, *MINI_TEMPLATES]
 EDITS = [path for path in RUN if name_of(path) not in ONE_PICTURE]
 STOCK_EXTRAS = ("nodes_mask",)  # nodes of ComfyUI's own that a server adds when it starts
@@ -100,7 +101,7 @@ def change(first: np.ndarray, second: np.ndarray) -> float:
 def test_a_workflow_gives_pictures_of_something(path, pictures):
     made = pictures(path)
     usual = 1 if name_of(path) in ONE_PICTURE else 2
-    assert len(made) == {"two_targets": 3, "record_replay": 3, "adjust_record": 3, "with_controlnet": 3}.get(name_of(path), usual)
+    assert len(made) == (3 if name_of(path) in THREE_PICTURES else usual)
     for picture in made:
         assert min(picture.shape[:2]) >= 128
         assert picture.std() > 10  # neither black nor one colour
