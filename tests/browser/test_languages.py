@@ -50,7 +50,7 @@ def test_nodes_speak_chinese(chinese_page):
     def said(*path):
         return CHINESE[path]
 
-    sockets = ("model", "controller", "negative", "latent")
+    sockets = ("model", "controller", "negative", "latent", "record")
     assert shown["title"] == said(APPLY, "display_name")
     assert shown["description"] == said(APPLY, "description")
     assert shown["sockets"] == [said(APPLY, "inputs", name, "name") for name in sockets]

@@ -24,7 +24,7 @@ import nodes as host_nodes
 from .executors import new_executor
 
 STEPS = 4
-ONE_PICTURE = {"plain", "prompt_switching", "attention_maps", "maps_of_a_prompt"}
+ONE_PICTURE = {"plain", "prompt_switching", "attention_maps", "maps_of_a_prompt", "guidance"}
 THREE_PICTURES = {"two_targets", "record_replay", "adjust_record", "with_controlnet"}
 RUN = [*API_WORKFLOWS, *MINI_TEMPLATES]
 EDITS = [path for path in RUN if name_of(path) not in ONE_PICTURE]
