@@ -19,7 +19,7 @@ from ...p2p_core.local_blend import LocalBlend, blend_mask, blended, user_mask
 from ...p2p_core.placement import Grid
 from ...p2p_core.word_maps import MapSums
 from .conditioning import Group
-from .run import plan_of
+from .plans import plan_of
 from .seeing import Watch
 
 SourcesAt = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor | None]

@@ -23,11 +23,12 @@ from .live_maps import LiveMaps
 from .marking import EntryKey, marking_chunks
 from .pacing import Pace
 from .patches import has_cross_attention, install_patches
+from .plans import plans_of, sourceless
 from .progress import progress_of
 from .record_facts import run_facts, start_of
 from .record_plan import RunSize
 from .recording import abandoning, finish_captures, new_captures, replayed_record, source_entries, words_for_records
-from .run import Mark, Run, plans_of, sourceless
+from .run import Mark, Run
 from .stepping import (
     blending_results,
     capturing_latents,

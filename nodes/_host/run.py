@@ -2,25 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from dataclasses import replace as with_changes
 
 import torch
 
-from ...p2p_core.adjusted_operators import adjusted
-from ...p2p_core.adjustment import AdjustedMaps, adjusted_maps
-from ...p2p_core.edit import Edit, Grids
+from ...p2p_core.edit import Grids
 from ...p2p_core.errors import P2PError
-from ...p2p_core.operators import TokenOperators, plan
+from ...p2p_core.operators import TokenOperators
 from ...p2p_core.row_edits import RowEdits, SelfReads, row_edits, self_reads, with_sources
 from ...p2p_core.source_record import Moment, level_name
-from ...p2p_core.windows import Window
 from .capturing import Capture, LayerName
 from .conditioning import Group
 from .grids import sets_of_grids
+from .plans import Operators
 from .replaying import LayerSources, RecordedSource, hidden_sources, map_sources, text_sources
 from .seeing import Project, SeenSources, Watch
 
-Operators = tuple[TokenOperators | None, ...]  # one per target
 _NOTHING = SelfReads(None, None, None)
 _IN_BATCH = LayerSources()
 _NO_CALL = Moment("", 0)
@@ -309,40 +305,3 @@ def _at(steps: Sequence[Operators], step: int) -> Operators | None:
     """The operators of a step; None where it is not edited. A call after the last step belongs to the last."""
     operators = steps[min(step, len(steps) - 1)]
     return operators if any(operators) else None
-
-
-def sourceless(group: Group) -> Group:
-    """The group where nothing of its source is known: targets keep their own maps."""
-    never = Window(0.0, 0.0)
-    edits = tuple(
-        with_changes(edit, cross_window=never, word_windows=(), self_window=None) for edit in group.controller.edits
-    )
-    return with_changes(group, controller=with_changes(group.controller, edits=edits))
-
-
-def plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, tuple[Operators, ...]]:
-    """The operators of all groups that share their rows. A target's rows are its source's if no group edits them."""
-    of_target = zip(*(group.controller.edits for group in groups), strict=True)
-    is_adjusted = any(_adjusted_maps(group) is not None for group in groups)
-    are_equal = [not is_adjusted and all(edit.is_identity for edit in edits) for edits in of_target]
-    return {group: plan_of(group, progress, are_equal) for group in groups}
-
-
-def plan_of(group: Group, progress: Sequence[float], rows_are_equal: Sequence[bool]) -> tuple[Operators, ...]:
-    """The operators of a group at every step, which share one object wherever they are the same."""
-    edits, maps = zip(group.controller.edits, rows_are_equal, strict=True), _adjusted_maps(group)
-    shared: dict[tuple[int, ...], Operators] = {}
-    plans = [_adjusted_plan(edit, plan(edit, progress, equal), maps) for edit, equal in edits]
-    steps = zip(*plans, strict=True)
-    return tuple(shared.setdefault(tuple(map(id, operators)), operators) for operators in steps)
-
-
-def _adjusted_plan(edit: Edit, operators: Operators, maps: AdjustedMaps | None) -> Operators:
-    return operators if maps is None else adjusted(operators, edit, maps)
-
-
-def _adjusted_maps(group: Group) -> AdjustedMaps | None:
-    """What was adjusted of the recorded source of a group."""
-    if group.recorded is None:
-        return None
-    return adjusted_maps(group.controller.source, group.recorded.record.adjustments)
