@@ -14,7 +14,8 @@ import torch
 
 from .further_terms import Attend
 from .placement import Grid
-from .row_edits import RowEdits, SelfReads, Terms, with_sources
+from .row_edits import RowEdits, SelfReads, Terms
+from .row_reads import RowReads
 from .source_maps import SourceMaps
 
 
@@ -36,8 +37,8 @@ def edit_self_attention(
         (hidden, context, value); the same objects where no target is edited here, and one where two were one.
     """
 
-    def taken(tensor: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-        return tensor if rows is None else with_sources(tensor, sources).index_select(0, rows)
+    def taken(tensor: torch.Tensor, rows: RowReads | None) -> torch.Tensor:
+        return tensor if rows is None else rows(tensor, sources)
 
     queries = taken(hidden, reads.q)
     keys = queries if context is hidden and reads.k is reads.q else taken(context, reads.k)

@@ -62,7 +62,8 @@ def decoded(kept: Encoded, dtype: torch.dtype) -> torch.Tensor:
     """What was encoded, in that type, where it is kept. To be read only: it may be what is kept itself."""
     if kept.scales is None:
         return kept.values.to(dtype)
-    return (kept.values * kept.scales).to(dtype)
+    whole = torch.empty(kept.values.shape, dtype=dtype, device=kept.values.device)
+    return torch.mul(kept.values, kept.scales, out=whole)  # without the same in fp32 on the way
 
 
 def bytes_of(shape: Sequence[int], precision: Precision) -> int:

@@ -14,6 +14,7 @@ import torch
 from .edit import Grids
 from .further_terms import EditedRow, FurtherTerms, Sources, first_term, further_terms
 from .operators import TokenOperators
+from .row_reads import RowReads, row_reads
 from .values import ValueOperator, value_operator
 
 Operators = Sequence[TokenOperators | None]  # one per target; None for one that is not edited now
@@ -32,21 +33,21 @@ class RowEdits:
 
     Attributes:
         rows: of the batch.
-        reads: (rows,), whose q and k the first term of each row uses; None where all use their own.
+        reads: whose q and k the first term of each row uses; None where all use their own.
         first: the values of the first terms that are not the row's own; None where all are.
         further: all terms but the rows' first; None where no row has one.
         all_reads: ``reads`` and those of the further terms in one.
     """
 
     rows: int
-    reads: torch.Tensor | None
+    reads: RowReads | None
     first: ValueOperator | None
     further: FurtherTerms | None
     all_reads: torch.Tensor | None = None
 
-    def look(self, tensor: torch.Tensor) -> torch.Tensor:
+    def look(self, tensor: torch.Tensor, sources: torch.Tensor | None = None) -> torch.Tensor:
         """q or k of the first terms, or what they are projected from: (rows, tokens, channels)."""
-        return self._own(tensor) if self.reads is None else tensor.index_select(0, self.reads)
+        return self._own(tensor) if self.reads is None else self.reads(tensor, sources)
 
     def mix(self, values: torch.Tensor) -> torch.Tensor:
         """Values of the first terms, or what they are projected from: (rows, tokens, channels)."""
@@ -70,11 +71,11 @@ class RowEdits:
 
 
 class SelfReads(NamedTuple):
-    """Whose q, k and v every row uses in self-attention: (rows,) each, None where all use their own."""
+    """Whose q, k and v every row uses in self-attention; None where all use their own."""
 
-    q: torch.Tensor | None
-    k: torch.Tensor | None
-    v: torch.Tensor | None
+    q: RowReads | None
+    k: RowReads | None
+    v: RowReads | None
 
 
 def row_edits(
@@ -100,14 +101,14 @@ def row_edits(
     firsts = [first_term(row, sources) for row in edited]
     inheriting = {row.number: row.source for row, first in zip(edited, firsts, strict=True) if first.is_inherited}
     changed = {row.number: first.operator for row, first in zip(edited, firsts, strict=True)}
-    reads = _reads(inheriting, rows, device)
+    reads = row_reads(inheriting, rows, device)
     further = further_terms(edited, tokens, device, dtype, sources)
     return RowEdits(
         rows,
         reads,
         value_operator([*changed], [*changed.values()], tokens, device, dtype),
         further,
-        None if reads is None or further is None else torch.cat([reads, further.reads]),
+        None if reads is None or further is None else torch.cat([reads.rows, further.reads]),
     )
 
 
@@ -133,8 +134,8 @@ def self_reads(
         edit = row.operator.self_attention
         if edit is not None and edit.grids in grids:
             (injected if edit.mode == "inject" else mutual)[row.number] = row.source
-    q, v = _reads(injected, rows, device), _reads(mutual, rows, device)
-    k = _reads({**injected, **mutual}, rows, device) if injected and mutual else q if injected else v
+    q, v = row_reads(injected, rows, device), row_reads(mutual, rows, device)
+    k = row_reads({**injected, **mutual}, rows, device) if injected and mutual else q if injected else v
     return SelfReads(q, k, v)
 
 
@@ -155,8 +156,3 @@ def _edited_rows(chunks: Sequence[Operators | None], rows: int, sources: Sources
                 if operator is not None:
                     yield EditedRow(first + target, source, operator)
             group += 1
-
-
-def _reads(sources: dict[int, int], rows: int, device: torch.device) -> torch.Tensor | None:
-    """(rows,): those given, and every other row itself."""
-    return torch.tensor([sources.get(row, row) for row in range(rows)], device=device) if sources else None

@@ -50,7 +50,7 @@ def cross_attention_patch(run: Run):
         edits, sources = run.cross_edits(value, options)
         if edits is None:
             return hidden, context, value
-        return (edits.look(with_sources(hidden, sources.hidden)), *run.edited_texts(context, value, edits, sources))
+        return (edits.look(hidden, sources.hidden), *run.edited_texts(context, value, edits, sources))
 
     return outside_compiled_graph(patch)
 

@@ -8,7 +8,7 @@ import torch
 from ...p2p_core.edit import Grids
 from ...p2p_core.errors import P2PError
 from ...p2p_core.operators import TokenOperators
-from ...p2p_core.row_edits import RowEdits, SelfReads, row_edits, self_reads, with_sources
+from ...p2p_core.row_edits import RowEdits, SelfReads, row_edits, self_reads
 from ...p2p_core.source_record import Moment, level_name
 from .capturing import Capture, LayerName
 from .conditioning import Group
@@ -221,7 +221,7 @@ class Run:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Context and value after the edits: the same two for all layers of a model call, so they are made once."""
         if self._texts is None or any(a is not b for a, b in zip(self._texts, (context, value, edits), strict=False)):
-            edited = edits.look(with_sources(context, sources.text)), edits.mix(value)
+            edited = edits.look(context, sources.text), edits.mix(value)
             self._texts = (context, value, edits, edited)
         return self._texts[3]
 
