@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from ..nodes._host import attention as host_attention
 from ..nodes._host.blending import Blending
-from ..nodes._host.run import Run
+from ..nodes._host.layer_edits import EditedTexts
 from ..p2p_core.further_terms import FurtherTerms
 from ..p2p_core.row_edits import RowEdits
 from .edits import Sampled
@@ -18,11 +18,11 @@ from .running import sample
 _RANGE, _WHOLE = "prompt_to_prompt", "sampling"
 # What is done in steps beside the host's own attention calls. ``cross_edits`` checks rows too, so that is left out.
 _PARTS = (
-    (Run, "cross_edits"),
-    (Run, "self_reads"),
-    (Run, "edited_texts"),
-    (Run, "see"),
-    (Run, "see_self"),
+    (host_attention, "cross_edits"),
+    (host_attention, "self_edits"),
+    (host_attention, "see"),
+    (host_attention, "see_self"),
+    (EditedTexts, "of"),
     (RowEdits, "looks"),
     (RowEdits, "values"),
     (FurtherTerms, "add_to"),

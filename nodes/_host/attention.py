@@ -6,6 +6,9 @@ from typing import Any
 from ...p2p_core.attention import edit_self_attention
 from ...p2p_core.row_edits import with_sources
 from .grids import grid_of, sets_of_grids
+from .layer_captures import capture_hidden, capture_maps
+from .layer_edits import EditedTexts, cross_edits, self_edits
+from .layer_watches import see, see_self
 from .run import Run
 from .versions import outside_compiled_graph
 
@@ -21,10 +24,10 @@ def self_attention_patch(run: Run, layers: Mapping[tuple, Any], is_last: bool):
     def patch(hidden, context, value, options):
         if context.shape[0] != hidden.shape[0]:
             return hidden, context, value
-        run.capture("self", hidden, options)
-        reads, sources = run.self_reads(hidden, sets_of_grids(run.coarse_factor, options), options)
+        capture_hidden(run, "self", hidden, options)
+        reads, sources = self_edits(run, hidden, sets_of_grids(run.coarse_factor, options), options)
         edited = edit_self_attention(hidden, context, value, reads, sources)
-        run.see_self(edited[0], edited[1], layers.get((*options["block"], options["block_index"])), options)
+        see_self(run, edited[0], edited[1], layers.get((*options["block"], options["block_index"])), options)
         if is_last and edited[0] is edited[1] is edited[2]:
             # As where there are no patches: the host would hold the context through the feed-forward part of the block.
             return hidden, None, None
@@ -37,7 +40,7 @@ def recording_patch(run: Run):
     """``attn2_patch``, the first one: records what cross-attention looks with."""
 
     def patch(hidden, context, value, options):
-        run.capture("cross", hidden, options)
+        capture_hidden(run, "cross", hidden, options)
         return hidden, context, value
 
     return outside_compiled_graph(patch)
@@ -46,11 +49,13 @@ def recording_patch(run: Run):
 def cross_attention_patch(run: Run):
     """``attn2_patch``: the first term of every edit, before the projections."""
 
+    texts = EditedTexts()
+
     def patch(hidden, context, value, options):
-        edits, sources = run.cross_edits(value, options)
+        edits, sources = cross_edits(run, value, options)
         if edits is None:
             return hidden, context, value
-        return (edits.look(hidden, sources.hidden), *run.edited_texts(context, value, edits, sources))
+        return (edits.look(hidden, sources.hidden), *texts.of(context, value, edits, sources))
 
     return outside_compiled_graph(patch)
 
@@ -82,9 +87,9 @@ def cross_attention_replacement(run: Run, layer, previous, host_attention):
         return layer.to_q(hidden), layer.to_k(text)
 
     def replacement(q, k, v, options):
-        edits, sources = run.cross_edits(v, options)
-        run.see(q, k, options, project)
-        run.capture_maps(q, k, options)
+        edits, sources = cross_edits(run, v, options)
+        see(run, q, k, options, project)
+        capture_maps(run, q, k, options)
         if edits is None:
             return attend(q, k, v, options)
         if sources.hidden is not None:

@@ -1,11 +1,9 @@
 """Saying which chunks of a model call hold groups or watched words."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from .entries import EntryKey
 from .run import Mark, Run
-
-EntryKey = tuple[str, Any]  # the name of the guider's list and the entry's uuid
 
 
 def marking_chunks(run: Run, guider, marks: Mapping[EntryKey, Mark]):

@@ -13,21 +13,19 @@ from .conditioning import Group
 Operators = tuple[TokenOperators | None, ...]  # one per target
 
 
-def sourceless(group: Group) -> Group:
-    """The group where nothing of its source is known: targets keep their own maps."""
-    never = Window(0.0, 0.0)
-    edits = tuple(
-        with_changes(edit, cross_window=never, word_windows=(), self_window=None) for edit in group.controller.edits
-    )
-    return with_changes(group, controller=with_changes(group.controller, edits=edits))
-
-
 def plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, tuple[Operators, ...]]:
     """The operators of all groups that share their rows. A target's rows are its source's if no group edits them."""
     of_target = zip(*(group.controller.edits for group in groups), strict=True)
     is_adjusted = any(_adjusted_maps(group) is not None for group in groups)
     are_equal = [not is_adjusted and all(edit.is_identity for edit in edits) for edits in of_target]
     return {group: plan_of(group, progress, are_equal) for group in groups}
+
+
+def sourceless_plans_of(groups: Sequence[Group], progress: Sequence[float]) -> dict[Group, tuple[Operators, ...]]:
+    """The same of groups where nothing of their sources is known."""
+    without = {group: _sourceless(group) for group in groups}
+    plans = plans_of([*without.values()], progress)
+    return {group: plans[own] for group, own in without.items()}
 
 
 def plan_of(group: Group, progress: Sequence[float], rows_are_equal: Sequence[bool]) -> tuple[Operators, ...]:
@@ -37,6 +35,15 @@ def plan_of(group: Group, progress: Sequence[float], rows_are_equal: Sequence[bo
     plans = [_adjusted_plan(edit, plan(edit, progress, equal), maps) for edit, equal in edits]
     steps = zip(*plans, strict=True)
     return tuple(shared.setdefault(tuple(map(id, operators)), operators) for operators in steps)
+
+
+def _sourceless(group: Group) -> Group:
+    """The group where nothing of its source is known: targets keep their own maps."""
+    never = Window(0.0, 0.0)
+    edits = tuple(
+        with_changes(edit, cross_window=never, word_windows=(), self_window=None) for edit in group.controller.edits
+    )
+    return with_changes(group, controller=with_changes(group.controller, edits=edits))
 
 
 def _adjusted_plan(edit: Edit, operators: Operators, maps: AdjustedMaps | None) -> Operators:

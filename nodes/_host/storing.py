@@ -15,7 +15,7 @@ from ...p2p_core.self_maps import SelfMapSums
 from ...p2p_core.word_maps import MapSums, Positions
 from .areas import is_part_of_picture
 from .conditioning import GROUP_KEY
-from .marking import EntryKey
+from .entries import EntryKey
 from .seeing import Watch
 from .text import PROMPT_KEY
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from p2p.p2p_core.row_reads import row_reads
 
 CPU = torch.device("cpu")

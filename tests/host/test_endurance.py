@@ -58,7 +58,7 @@ class _Calls:
 
     def __init__(self, monkeypatch) -> None:
         self.count, self.failure, self.fails_at = 0, None, None
-        original = Run._marks_of_chunks
+        original = Run.marks_of_chunks
 
         def counting(run, options):
             self.count += 1
@@ -66,7 +66,7 @@ class _Calls:
                 raise self.failure("stopped on purpose")
             return original(run, options)
 
-        monkeypatch.setattr(Run, "_marks_of_chunks", counting)
+        monkeypatch.setattr(Run, "marks_of_chunks", counting)
 
     def fail(self, failure: type[Exception], call: int | None) -> None:
         self.count, self.failure, self.fails_at = 0, failure, call
