@@ -73,7 +73,7 @@ class Counter:
             "variant": name,
             "method": method,
             "targets": case.targets,
-            "rows": 1 + case.targets,
+            "rows": case.rows,
             "prompt_tokens": 77 * size.chunks,
             "steps": steps,
             "operations_per_step": found.operations / steps,
@@ -93,7 +93,7 @@ class Counter:
         }
 
     def _plain_counts(self, case: Case, size: Size) -> Counts:
-        key = (case.targets, size)
+        key = (case.rows, size)
         if key not in self._plain:
             sampled = plain(case, self._model, self._clip, size.width, size.height, longer(size.chunks))
             self._plain[key] = counts_of(sampled, self._steps)

@@ -43,12 +43,19 @@ class Case:
         words: of an attention store, one per line; empty for none.
         targets: their number.
         is_recorded: whether the source comes from a record, see ``recorded``.
+        pictures: of every prompt.
     """
 
     controller: Callable
     words: str = ""
     targets: int = 1
     is_recorded: bool = False
+    pictures: int = 1
+
+    @property
+    def rows(self) -> int:
+        """Of plain sampling of the same pictures."""
+        return (1 + self.targets) * self.pictures
 
 
 def _replaced(clip, more="", target=_ANIMALS[0], self_end=0.4, word_windows=""):
@@ -106,6 +113,7 @@ CASES: Mapping[str, Case] = {
     "store of 5 words": Case(_replaced, words=FIVE_WORDS),
     "all together": Case(_all_together, words=FIVE_WORDS),
     "edit from a record": Case(_replaced, is_recorded=True),
+    "edit from a record, 4 pictures": Case(_replaced, is_recorded=True, pictures=4),
     "replace + self-injection, 3 targets": Case(_several(3), targets=3),
     "replace + self-injection, 7 targets": Case(_several(7), targets=7),
 }
@@ -118,7 +126,7 @@ def longer(chunks: int) -> str:
 
 def edited(case: Case, model, clip, width: int, height: int, more: str = "") -> Sampled:
     """The case, ready for a sampler."""
-    inputs = {"model": model, "negative": encoded(clip, ""), "latent": empty_latent(width, height, 1)}
+    inputs = {"model": model, "negative": encoded(clip, ""), "latent": empty_latent(width, height, case.pictures)}
     patched, positive, negative, latent = P2PApply.execute(controller=case.controller(clip, more), **inputs).args
     if case.words:
         settings = {"prompt": "positive", "largest_grid": "medium", "start": 0.0, "end": 1.0, "keep_steps": False}
@@ -130,16 +138,22 @@ def plain(case: Case, model, clip, width: int, height: int, more: str = "") -> S
     """The same rows without Prompt-to-Prompt: as many prompts in one batch."""
     (entry,) = case.controller(clip, more).entries
     rows = [entry.source, *(target for target in entry.targets)]
-    return plain_rows(rows, model, clip, width, height)
+    return plain_rows(rows, model, clip, empty_latent(width, height, case.rows))
 
 
-def plain_rows(rows: Sequence[list], model, clip, width: int, height: int) -> Sampled:
-    """Conditioning entries as the rows of one ordinary conditioning."""
+def plain_target(case: Case, model, clip, width: int, height: int) -> Sampled:
+    """The pictures of the target alone, without Prompt-to-Prompt: less than this no edit of them can cost."""
+    (entry,) = case.controller(clip).entries
+    return plain_rows(entry.targets[:1], model, clip, empty_latent(width, height, case.pictures))
+
+
+def plain_rows(rows: Sequence[list], model, clip, latent: dict) -> Sampled:
+    """Conditioning entries as the rows of one ordinary conditioning; the host repeats them for all pictures."""
     tokens = max(row[0].shape[1] for row in rows)
     text = torch.cat([row[0].repeat(1, tokens // row[0].shape[1], 1) for row in rows])
     pooled = [row[1].get("pooled_output") for row in rows]
     extras = {"pooled_output": torch.cat(pooled)} if all(map(torch.is_tensor, pooled)) else {}
-    return Sampled(model, [[text, extras]], encoded(clip, ""), empty_latent(width, height, len(rows)))
+    return Sampled(model, [[text, extras]], encoded(clip, ""), latent)
 
 
 def encoded(clip, prompt: str) -> list:

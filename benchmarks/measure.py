@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from .counted import Counter, Size
-from .edits import CASES, Case, plain
+from .edits import CASES, Case, plain, plain_target
 from .explicit import progress_of_steps, with_explicit_maps
 from .explicit_memory import needed_bytes, sites_of
 from .models import Architecture, loaded
@@ -15,6 +15,7 @@ from .recorded import ready
 from .running import SCHEDULER
 from .timed import compare
 
+ALONE = "target alone"  # the bound of an edit from a record
 STORE = ", store"  # what the published method's variant is called when it keeps its maps
 
 
@@ -44,6 +45,10 @@ def timed_entries(plan: TimedPlan, device: torch.device) -> Iterator[dict]:
         ours = ready(case, model, clip, plan.size.width, plan.size.height, plan.steps, "memory")
         ratio = compare(base, ours, plan.steps, plan.pairs, device)
         yield _timed(plan, name, "ours", case, ratio, own_share(ours, plan.steps, device), device)
+        if case.is_recorded:
+            alone = plain_target(case, model, clip, plan.size.width, plan.size.height)
+            ratio = compare(base, alone, plan.steps, plan.pairs, device)
+            yield _timed(plan, name.replace("edit from a record", ALONE), "plain", case, ratio, None, device)
     for name in plan.published:
         case = CASES[name]
         base = plain(case, model, clip, plan.size.width, plan.size.height)
@@ -67,7 +72,7 @@ def _does_not_fit(model, plan: TimedPlan, case: Case, keeps_store: bool, device:
         return False
     sites = sites_of(model.model.diffusion_model, plan.size.height // 8, plan.size.width // 8, 77)
     free, _ = torch.cuda.mem_get_info(device)
-    return needed_bytes(sites, 1 + case.targets, plan.dtype, keeps_store) > 0.9 * free
+    return needed_bytes(sites, case.rows, plan.dtype, keeps_store) > 0.9 * free
 
 
 def _timed(plan: TimedPlan, name: str, method: str, case: Case, ratio, share: float | None, device) -> dict:
@@ -80,7 +85,7 @@ def _timed(plan: TimedPlan, name: str, method: str, case: Case, ratio, share: fl
         "variant": name,
         "method": method,
         "targets": case.targets,
-        "rows": 1 + case.targets,
+        "rows": case.rows,
         "steps": plan.steps,
         "pairs": plan.pairs,
         "ratio": ratio.median,

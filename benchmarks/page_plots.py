@@ -13,6 +13,7 @@ from .page_entries import (
     HEADLINE,
     METHODS,
     OURS,
+    PLAIN,
     PUBLISHED,
     Entry,
     by_method,
@@ -36,7 +37,7 @@ _LEAST = 1.0  # MiB at the left end of a logarithmic axis: what is less stands t
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours: of text, of what is beside the point, and of the two methods."""
+    """Colours: of text, of what is beside the point, and of the methods."""
 
     text: str
     muted: str
@@ -44,8 +45,8 @@ class Theme:
     methods: Mapping[str, str]
 
 
-LIGHT = Theme("#1f2328", "#59636e", "#d8dee4", {OURS: "#1a66d6", PUBLISHED: "#b8500c"})
-DARK = Theme("#e6edf3", "#9aa4af", "#343b44", {OURS: "#77aaff", PUBLISHED: "#f2a25c"})
+LIGHT = Theme("#1f2328", "#59636e", "#d8dee4", {OURS: "#1a66d6", PLAIN: "#59636e", PUBLISHED: "#b8500c"})
+DARK = Theme("#e6edf3", "#9aa4af", "#343b44", {OURS: "#77aaff", PLAIN: "#9aa4af", PUBLISHED: "#f2a25c"})
 THEMES = {"": LIGHT, "-dark": DARK}
 
 

@@ -49,7 +49,7 @@ def from_record(case: Case, model, clip, width: int, height: int, steps: int, mo
     """
     recording, record = P2PRecord.execute(model=model, **{**_DEFAULTS, **settings}).args
     negative = encoded(clip, "")
-    source = Sampled(recording, encoded(clip, SOURCE + more), negative, empty_latent(width, height, 1))
+    source = Sampled(recording, encoded(clip, SOURCE + more), negative, empty_latent(width, height, case.pictures))
     inputs = {"latent": {"samples": sample(source, steps)}, "negative": negative, "record": record}
     return Sampled(*P2PApply.execute(model=model, controller=case.controller(clip, more), **inputs).args)
 

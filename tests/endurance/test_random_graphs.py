@@ -9,7 +9,8 @@ from p2p.development import paths
 
 from .asking import Asked
 from .counts import SOAK, count
-from .growth import Growth, growth
+from .growth import growth
+from .held import growth_of, judged, without_loads
 from .plain_graphs import draw_plain
 from .random_graphs import draw, has_replays
 
@@ -18,7 +19,6 @@ GRAPHS = count(100, 6)  # different ones, each made several times: after the fir
 JUDGED = count(400, 12)  # the last ones: before, every kind of node and sampler loads its code once
 EVERY = count(5, 6)  # edits between two looks at the server's memory
 ALONE = count(20, 2)  # edits that are made again in a fresh process
-BLOCK = 64  # bytes of one of Python's objects, in the mean
 MOST_KIB = 16  # an edit, that the upper bound of growth may be: less than one row of maps, so that noise hides no leak
 OWN_NODES = {
     "P2PTextEncode", "P2PTagPrompt", "P2PReplaceController", "P2PRefineController", "P2PReweightController",
@@ -43,7 +43,7 @@ def edited(fresh_server):
             if (number + 1) % EVERY == 0:
                 held[number + 1] = asked.at_rest()
         kept = asked.json("/endurance/loads")
-    _without_loads(held, kept)
+    without_loads(held, kept)
     if SOAK:
         _keep("random_graphs.json", {"failures": failures, "held": held, "kept": kept, "results": results})
     return results, failures, held
@@ -113,7 +113,7 @@ def plain(fresh_server):
             asked.run_or_refusal(draw_plain(number % GRAPHS))
             if (number + 1) % EVERY == 0:
                 held[number + 1] = asked.at_rest()
-        _without_loads(held, asked.json("/endurance/loads"))
+        without_loads(held, asked.json("/endurance/loads"))
     _keep("plain_graphs.json", {"held": held})
     return held
 
@@ -123,28 +123,11 @@ def plain(fresh_server):
 def test_memory_is_flat(edited, plain):
     """Edits leave no more behind than the host leaves of plain graphs."""
     _, _, held = edited
-    found, of_host = _growth_of(held), _growth_of(plain)
-    resident = [growth(*zip(*_judged(of, "resident"), strict=True)) for of in (held, plain)]
+    found, of_host = growth_of(held, EDITS - JUDGED), growth_of(plain, EDITS - JUDGED)
+    resident = [growth(*zip(*judged(of, "resident", EDITS - JUDGED), strict=True)) for of in (held, plain)]
     print(f"\nKiB an edit: {found}; of plain graphs {of_host}; resident sets {resident}")
     assert found.low <= max(of_host.high, 0), (found, of_host)
     assert found.high < max(of_host.high, 0) + MOST_KIB, (found, of_host)
-
-
-def _without_loads(held: dict, kept: dict[str, float]) -> None:
-    """Adds to every state the bytes that are asked for and not given back, but for what safetensors keeps of loads."""
-    for state in held.values():
-        of_loads = sum(kept.get(path, 0) * loads for path, loads in state["loads"].items())
-        state["in_use"] = state["heap"] + (state["python_blocks"] - of_loads) * BLOCK
-
-
-def _growth_of(held: dict) -> Growth:
-    assert min(state["heap"] for state in held.values()) > 0
-    return growth(*zip(*_judged(held, "in_use"), strict=True))
-
-
-def _judged(held: dict, what: str) -> list[tuple[int, float]]:
-    """(edits, KiB) of the measurements that count."""
-    return [(edits, state[what] / 1024) for edits, state in held.items() if edits > EDITS - JUDGED]
 
 
 def test_each_is_what_a_fresh_process_makes(edited, fresh_server):
