@@ -43,6 +43,15 @@ def test_an_edit_stays_within_its_bounds(counter, name):
     assert 0 <= entry["flops_ratio"] - 1 <= flops
 
 
+def test_an_edit_from_a_record_costs_half_of_its_pair(counter):
+    """What it reads of the record goes to its rows in one copy a layer, and nothing else is made."""
+    entry = counter.count("edit from a record", LARGE)
+    assert entry["flops_ratio"] == pytest.approx(0.5, abs=1e-4)
+    assert entry["launches_per_step"] - entry["launches_per_step_plain"] <= 215
+    assert entry["allocated_ratio"] <= 0.53
+    assert entry["peak_mib_above_plain"] <= -256
+
+
 def test_the_device_is_asked_once_a_model_call(counter):
     """Which step the call belongs to."""
     entry = counter.count("replace", LARGE)
@@ -96,7 +105,7 @@ class TestCounting:
     def test_a_regression_shows(self, counter, monkeypatch):
         """One more gather per layer, as a careless change would make it."""
         look = row_edits.RowEdits.look
-        monkeypatch.setattr(row_edits.RowEdits, "look", lambda edits, tensor: look(edits, tensor).clone())
+        monkeypatch.setattr(row_edits.RowEdits, "look", lambda edits, *given: look(edits, *given).clone())
         entry = counter.count("replace", LARGE)
         assert entry["launches_per_step"] - entry["launches_per_step_plain"] > BOUNDS["replace"][0]
 
