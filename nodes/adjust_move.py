@@ -7,6 +7,7 @@ from ..p2p_core.placement import Placement
 from ._host.versions import schema
 from .adjusting import adjusted_outputs, adjusted_record, latent_input, record_input, words_of
 from .checks import checked, problem
+from .placing import placement_inputs
 
 
 class P2PAdjustMove(io.ComfyNode):
@@ -27,17 +28,7 @@ class P2PAdjustMove(io.ComfyNode):
                     tooltip="The word of the recorded prompt. Give the whole phrase, 'red car', so that its colour "
                     "comes along. Several words separated by commas move alike.",
                 ),
-                _offset("offset_x", 0.25, "right", "width"),
-                _offset("offset_y", 0.0, "down", "height"),
-                io.Float.Input(
-                    "scale",
-                    default=1.0,
-                    min=0.25,
-                    max=4.0,
-                    step=0.05,
-                    round=0.001,
-                    tooltip="Resizes the maps about their own centre: 2 is twice as wide and high.",
-                ),
+                *placement_inputs("Resizes the maps about their own centre: 2 is twice as wide and high."),
                 latent_input(),
             ],
             outputs=adjusted_outputs(),
@@ -53,18 +44,6 @@ class P2PAdjustMove(io.ComfyNode):
     def execute(cls, record, word, offset_x, offset_y, scale, latent=None):
         placement = Placement(offset_x, offset_y, scale)
         return adjusted_record(record, [Move(own, placement) for own in words_of(word, "word")])
-
-
-def _offset(name: str, default: float, direction: str, length: str) -> io.Float.Input:
-    return io.Float.Input(
-        name,
-        default=default,
-        min=-1.0,
-        max=1.0,
-        step=0.01,
-        round=0.001,
-        tooltip=f"How far to move it {direction}, as a part of the picture's {length}; negative for the other way.",
-    )
 
 
 NODES = [P2PAdjustMove]

@@ -11,6 +11,7 @@ from ._host.versions import schema
 from .chaining import chained_inputs, start_of_chain, with_each_phrase
 from .checks import checked, problem, window
 from .following import fraction
+from .placing import placement_inputs
 from .types import controller_output
 
 _NEVER = Window(0, 0)  # of a prompt alone: a layout taken from the source would hold the object in its place
@@ -33,17 +34,7 @@ class P2PMoveController(io.ComfyNode):
                     tooltip="The word to move. Give the whole phrase, 'red car', so that its colour comes along. "
                     "Several words separated by commas move alike.",
                 ),
-                _offset("offset_x", 0.25, "right", "width"),
-                _offset("offset_y", 0.0, "down", "height"),
-                io.Float.Input(
-                    "scale",
-                    default=1.0,
-                    min=0.25,
-                    max=4.0,
-                    step=0.05,
-                    round=0.001,
-                    tooltip="Resizes the word's attention about its own centre: 2 is twice as wide and high.",
-                ),
+                *placement_inputs("Resizes the word's attention about its own centre: 2 is twice as wide and high."),
                 fraction("start", 0.0, "When the word starts to be moved. 0 is pure noise, 1 the finished picture."),
                 fraction(
                     "end",
@@ -80,18 +71,6 @@ def _words(text: str) -> tuple[str, ...]:
     if not words:
         raise P2PError("word is empty: give the word of the prompt that is to be moved.")
     return words
-
-
-def _offset(name: str, default: float, direction: str, length: str) -> io.Float.Input:
-    return io.Float.Input(
-        name,
-        default=default,
-        min=-1.0,
-        max=1.0,
-        step=0.01,
-        round=0.001,
-        tooltip=f"How far to move it {direction}, as a part of the picture's {length}; negative for the other way.",
-    )
 
 
 NODES = [P2PMoveController]
