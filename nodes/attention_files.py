@@ -6,10 +6,10 @@ from comfy_api.latest import io
 
 from ..p2p_core.attention_files import load_attention, save_attention
 from ..p2p_core.errors import P2PError
-from ..p2p_core.part_files import remove_stale_parts
-from ._host.files import choosable_files, chosen_file, new_output_file
+from ._host.files import chosen_file
 from ._host.versions import schema
-from .checks import checked, problem
+from .checks import checked
+from .saved_files import file_input, file_problem, file_to_save, prefix_input
 from .types import AttentionType
 
 PACK_VERSION = "0.3.0"
@@ -32,12 +32,7 @@ class P2PSaveAttention(io.ComfyNode):
                     tooltip="The latent output of the sampler whose attention is recorded: it makes the saving wait "
                     "for the sampling. It is not saved.",
                 ),
-                io.String.Input(
-                    "filename_prefix",
-                    default="attention/maps",
-                    tooltip="The beginning of the file's name in the output folder; folders and %date% patterns work "
-                    "as in Save Image.",
-                ),
+                prefix_input("attention/maps"),
             ],
             outputs=[],
         )
@@ -46,8 +41,7 @@ class P2PSaveAttention(io.ComfyNode):
     @checked
     def execute(cls, attention, latent, filename_prefix="attention/maps"):
         attention.recorded()
-        file = new_output_file(filename_prefix, SUFFIX)
-        remove_stale_parts(file.path.parent, SUFFIX)
+        file = file_to_save(filename_prefix, SUFFIX)
         save_attention(attention, file.path, PACK_VERSION)
         return io.NodeOutput(ui={"attention": [file.for_browser]})
 
@@ -60,13 +54,7 @@ class P2PLoadAttention(io.ComfyNode):
             display_name="P2P Load Attention",
             search_aliases=["load maps", "import attention", "open attention"],
             description="Loads attention that P2P Save Attention saved, for P2P Attention Maps.",
-            inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=choosable_files(SUFFIX),
-                    tooltip=f"A file *{SUFFIX} of the input folder, or of the output folder, marked [output].",
-                )
-            ],
+            inputs=[file_input(SUFFIX)],
             outputs=[
                 AttentionType.Output(
                     display_name="attention",
@@ -78,7 +66,7 @@ class P2PLoadAttention(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file):
-        return problem(cls, {}, lambda: file is None or chosen_file(file, SUFFIX))
+        return file_problem(cls, file, SUFFIX)
 
     @classmethod
     def fingerprint_inputs(cls, file):

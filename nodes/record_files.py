@@ -3,13 +3,13 @@
 from comfy_api.latest import io
 
 from ..p2p_core.errors import P2PError
-from ..p2p_core.part_files import remove_stale_parts
 from ..p2p_core.record_facts import refuse_wrong_facts
 from ..p2p_core.record_files import load_record, save_record
 from ..p2p_core.source_record import RecordHandle, RecordRequest, SourceRecord
-from ._host.files import choosable_files, chosen_file, new_output_file
+from ._host.files import chosen_file
 from ._host.versions import schema
-from .checks import checked, problem
+from .checks import checked
+from .saved_files import file_input, file_problem, file_to_save, prefix_input
 from .types import RecordType
 
 SUFFIX = ".record.safetensors"
@@ -30,12 +30,7 @@ class P2PSaveRecord(io.ComfyNode):
                     "latent",
                     tooltip="The latent that the recorded sampler made: it makes the saving wait for the sampling.",
                 ),
-                io.String.Input(
-                    "filename_prefix",
-                    default="records/record",
-                    tooltip="The beginning of the file's name in the output folder; folders and %date% patterns work "
-                    "as in Save Image.",
-                ),
+                prefix_input("records/record"),
             ],
             outputs=[],
         )
@@ -49,8 +44,7 @@ class P2PSaveRecord(io.ComfyNode):
                 "Adjustments are not saved: connect the record of P2P Record, and put the P2P Adjust nodes behind P2P "
                 "Load Record."
             )
-        file = new_output_file(filename_prefix, SUFFIX)
-        remove_stale_parts(file.path.parent, SUFFIX)
+        file = file_to_save(filename_prefix, SUFFIX)
         save_record(file.path, recorded.facts, recorded.exact, recorded.storage)
         return io.NodeOutput(ui={"record": [file.for_browser]})
 
@@ -63,13 +57,7 @@ class P2PLoadRecord(io.ComfyNode):
             display_name="P2P Load Record",
             search_aliases=["import record", "open record"],
             description="Loads a record that P2P Save Record saved. Sample with the same model, sampler and settings.",
-            inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=choosable_files(SUFFIX),
-                    tooltip=f"A file *{SUFFIX} of the input folder, or of the output folder, marked [output].",
-                )
-            ],
+            inputs=[file_input(SUFFIX)],
             outputs=[
                 RecordType.Output(display_name="record", tooltip="For P2P Apply."),
                 io.Latent.Output(
@@ -81,7 +69,7 @@ class P2PLoadRecord(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file):
-        return problem(cls, {}, lambda: file is None or chosen_file(file, SUFFIX))
+        return file_problem(cls, file, SUFFIX)
 
     @classmethod
     def fingerprint_inputs(cls, file):
