@@ -11,7 +11,7 @@ from ..p2p_core.prompt import Prompt
 from ..p2p_core.windows import Window
 from ._host.conditioning import EditedConditioning
 from ._host.text import prompt_of
-from .checks import problem, window
+from .checks import checked, problem, window
 from .pairing import edited_conditioning
 from .types import ControllerType, controller_output
 
@@ -77,25 +77,45 @@ def following_output() -> ControllerType.Output:
     return controller_output("How the target follows. Connect it to P2P Apply, or to another P2P node.")
 
 
-def windows_of(cross_start, cross_end, self_start, self_end) -> tuple[Window | None, Window | None]:
+def _windows_of(cross_start, cross_end, self_start, self_end) -> tuple[Window | None, Window | None]:
     """The windows of cross- and self-attention, None where one is not known yet."""
     return window("cross_start", cross_start, "cross_end", cross_end), window(
         "self_start", self_start, "self_end", self_end
     )
 
 
-def following_problem(node, cross_start, cross_end, self_start, self_end, word_windows) -> bool | str:
-    """What ``validate_inputs`` returns: True, or what is wrong with the typed inputs."""
-    bounds = {"cross_start": cross_start, "cross_end": cross_end, "self_start": self_start, "self_end": self_end}
+class FollowingNode(io.ComfyNode):
+    """What a node does whose target follows its source.
 
-    def check():
-        windows_of(**bounds)
-        parse_word_windows(word_windows or "")
+    Attributes:
+        make: the edit of a pair of prompts.
+    """
 
-    return problem(node, {**bounds, "word_windows": word_windows}, check)
+    make: Callable[..., Edit]
+
+    @classmethod
+    def validate_inputs(cls, cross_start=None, cross_end=None, self_start=None, self_end=None, word_windows=None):
+        bounds = {"cross_start": cross_start, "cross_end": cross_end, "self_start": self_start, "self_end": self_end}
+
+        def check():
+            _windows_of(**bounds)
+            parse_word_windows(word_windows or "")
+
+        return problem(cls, {**bounds, "word_windows": word_windows}, check)
+
+    @classmethod
+    @checked
+    def execute(
+        cls, source, target, cross_start, cross_end, self_start, self_end, word_windows="",
+        self_attention="inject", self_grids="coarse",
+    ):  # fmt: skip
+        cross, self_window = _windows_of(cross_start, cross_end, self_start, self_end)
+        return io.NodeOutput(
+            _following(cls.make, source, target, cross, self_window, word_windows, self_attention, self_grids)
+        )
 
 
-def following(
+def _following(
     make: Callable[..., Edit], source: list, target: list, cross: Window, self_window: Window, word_windows: str,
     self_attention: str, self_grids: str,
 ) -> EditedConditioning:  # fmt: skip
