@@ -7,8 +7,9 @@ from ..p2p_core.grammar import parse_words
 from ._host.browser import own_id
 from ._host.install import with_store
 from ._host.versions import schema
-from .checks import checked, problem, recorded_window
-from .following import GRIDS, fraction
+from .checks import checked, problem
+from .following import GRIDS
+from .recorder import recorded_window, recorder_output, window_inputs
 from .types import AttentionType
 
 
@@ -43,8 +44,7 @@ class P2PAttentionStore(io.ComfyNode):
                     default="medium",
                     tooltip="The finest attention that counts: coarse (a quarter of the latent), medium (half) or all.",
                 ),
-                fraction("start", 0.0, "When recording starts: 0 is pure noise, 1 the finished picture."),
-                fraction("end", 1.0, "When recording ends."),
+                *window_inputs("When recording ends."),
                 io.Boolean.Input(
                     "keep_steps", default=False, tooltip="Keep every step by itself instead of their mean."
                 ),
@@ -64,7 +64,7 @@ class P2PAttentionStore(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The model that records; connect it to the sampler."),
+                recorder_output(),
                 AttentionType.Output(display_name="attention", tooltip="What was recorded, once the sampler has run."),
             ],
             hidden=[io.Hidden.unique_id],  # to show the maps on the node

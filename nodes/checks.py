@@ -74,19 +74,6 @@ def window(start_name: str, start: float | None, end_name: str, end: float | Non
     return Window(start, end)
 
 
-def recorded_window(start: float | None, end: float | None) -> Window | None:
-    """The part of sampling that is recorded; None where one of the two is not known yet.
-
-    Raises:
-        P2PError: it is empty.
-    """
-    if start is None or end is None:
-        return None
-    if start >= end:
-        raise P2PError(f"start ({start}) is not before end ({end}), so nothing would be recorded: give a later end.")
-    return Window(start, end)
-
-
 def _asked_for(wanted, value: object) -> str | None:
     """What to give in place of a value; None where it is right."""
     kind = str(wanted.get_io_type())

@@ -8,8 +8,9 @@ from ..p2p_core.source_record import RecordHandle, RecordRequest
 from ._host.browser import own_id
 from ._host.install import with_record
 from ._host.versions import schema
-from .checks import checked, problem, recorded_window
-from .following import GRIDS, fraction
+from .checks import checked, problem
+from .following import GRIDS
+from .recorder import recorded_window, recorder_output, window_inputs
 from .types import RecordType
 
 KEEPS = {"everything": "queries", "key words": "words"}
@@ -58,8 +59,7 @@ class P2PRecord(io.ComfyNode):
                     tooltip="The finest self-attention that is kept. Edits use the coarse one unless you told them "
                     "otherwise.",
                 ),
-                fraction("start", 0.0, "When recording starts: 0 is pure noise, 1 the finished picture."),
-                fraction("end", 1.0, "When recording ends. Edits that stop at 0.8 need no more than 0.8."),
+                *window_inputs("When recording ends. Edits that stop at 0.8 need no more than 0.8."),
                 io.Combo.Input(
                     "resolution",
                     options=[*POOLINGS],
@@ -91,7 +91,7 @@ class P2PRecord(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The model that records; connect it to the sampler."),
+                recorder_output(),
                 RecordType.Output(
                     display_name="record", tooltip="What was recorded, once the sampler has run. For P2P Apply."
                 ),
