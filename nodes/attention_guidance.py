@@ -12,7 +12,7 @@ from ..p2p_core.windows import Window
 from ._host.guiding import with_guidance
 from ._host.versions import schema
 from .checks import checked, problem
-from .following import GRIDS, fraction
+from .inputs import GRIDS, fraction
 from .types import AttentionType
 
 PRESENT, HERE, BIG, BOX, STAY = OBJECTIVES = [

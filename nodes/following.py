@@ -12,15 +12,11 @@ from ..p2p_core.windows import Window
 from ._host.conditioning import EditedConditioning
 from ._host.text import prompt_of
 from .checks import checked, problem, window
+from .inputs import GRIDS, fraction
 from .pairing import edited_conditioning
 from .types import ControllerType, controller_output
 
 SELF_MODES = ["inject", "mutual", "off"]
-GRIDS = ["coarse", "medium", "all"]
-
-
-def fraction(name: str, default: float, tooltip: str) -> io.Float.Input:
-    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.01, round=0.001, tooltip=tooltip)
 
 
 def following_inputs() -> list:

@@ -14,7 +14,7 @@ from ._host.conditioning import EditedConditioning
 from ._host.versions import schema
 from .chaining import with_each_edit
 from .checks import checked, problem
-from .following import GRIDS, fraction
+from .inputs import GRIDS, fraction
 from .types import ControllerType, controller_output
 
 

@@ -10,7 +10,7 @@ from ..p2p_core.windows import Window
 from ._host.versions import schema
 from .chaining import chained_inputs, start_of_chain, with_each_phrase
 from .checks import checked, problem, window
-from .following import fraction
+from .inputs import fraction
 from .placing import placement_inputs
 from .types import controller_output
 

@@ -9,7 +9,7 @@ from ._host.browser import own_id
 from ._host.install import with_record
 from ._host.versions import schema
 from .checks import checked, problem
-from .following import GRIDS
+from .inputs import GRIDS
 from .recorder import recorded_window, recorder_output, window_inputs
 from .types import RecordType
 

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..p2p_core.errors import P2PError
 from ..p2p_core.windows import Window
-from .following import fraction
+from .inputs import fraction
 
 
 def window_inputs(end_tooltip: str) -> list[io.Float.Input]:
