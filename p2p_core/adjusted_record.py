@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
-from functools import cached_property
 
 from .adjustment import Adjustment, Positions
 from .errors import P2PError
-from .phrases import Spelled, find_phrase, meant_places
+from .prompt_words import PromptWords
 from .source_record import RecordHandle, SourceRecord
 
 
@@ -21,25 +20,8 @@ class RecordedWord:
     is_punctuation: bool
 
 
-@dataclass(frozen=True)
-class RecordedPrompt:
+class RecordedPrompt(PromptWords[RecordedWord]):
     """What a record keeps of a prompt, as far as words can be found in it; see ``Prompt``."""
-
-    text: str
-    words: tuple[RecordedWord, ...]
-    token_count: int
-
-    def find(self, phrase: str) -> Positions:
-        """See ``Prompt.find``."""
-        spans = find_phrase(self._spelled, phrase, self.text)
-        return tuple(position for span in spans for index in span for position in self.words[index].positions)
-
-    def has(self, phrase: str) -> bool:
-        return bool(meant_places(self._spelled, phrase))
-
-    @cached_property
-    def _spelled(self) -> Spelled:
-        return Spelled([word.text for word in self.words])
 
 
 def recorded_prompts(record: SourceRecord) -> tuple[RecordedPrompt, ...]:

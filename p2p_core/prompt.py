@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
-from functools import cached_property
 
 import torch
 
 from .bpe import END_OF_WORD, readable_text
 from .chunks import Special, SpecialTokens, Stream, Token, is_embedding, read_chunks
-from .phrases import Spelled, find_phrase, is_punctuation, meant_places, units_of
+from .phrases import is_punctuation, units_of
+from .prompt_words import PromptWords
 
 __all__ = ["Prompt", "Special", "SpecialTokens", "Word", "read_prompt"]
 
@@ -42,12 +42,11 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class Prompt(PromptWords[Word]):
     """The words of a prompt and where they stand among its tokens. Plain data, hashable, equal by content.
 
     Attributes:
-        text: as the user wrote it.
-        words: in order, punctuation included.
+        text, words: see ``PromptWords``.
         token_count: tokens of the conditioning, ``chunk_length`` times the number of chunks, plus ``appended``.
         token_keys: one per token, equal where two tokens say the same; a token's weight is no part of it.
         chunk_length: tokens per chunk (77 for CLIP).
@@ -56,9 +55,6 @@ class Prompt:
         variant: differs between conditionings of one text that are not the same (another CLIP skip, an average).
     """
 
-    text: str
-    words: tuple[Word, ...]
-    token_count: int
     token_keys: tuple[Hashable, ...]
     chunk_length: int
     special: tuple[Special | None, ...]
@@ -88,26 +84,6 @@ class Prompt:
             special=(*self.special, *["appended"] * len(keys)),
             appended=self.appended + len(keys),
         )
-
-    def find(self, phrase: str) -> tuple[int, ...]:
-        """The token positions of a word or of a phrase of consecutive words, in ascending order.
-
-        Case and punctuation do not matter. All occurrences are found; ``phrase#2`` is the second only. Punctuation
-        inside a phrase (the hyphen of ``teddy-bear``) belongs to it.
-
-        Raises:
-            P2PError: the phrase is not there; the message names the words that are, and the closest of them.
-        """
-        spans = find_phrase(self._spelled, phrase, self.text)
-        return tuple(position for span in spans for index in span for position in self.words[index].positions)
-
-    def has(self, phrase: str) -> bool:
-        """Whether ``find`` finds it."""
-        return bool(meant_places(self._spelled, phrase))
-
-    @cached_property
-    def _spelled(self) -> Spelled:
-        return Spelled([word.text for word in self.words])
 
     def positions_of(self, special: Special, chunks: range) -> tuple[int, ...]:
         """The positions of the start, end or padding tokens of some chunks."""
