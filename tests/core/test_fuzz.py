@@ -45,6 +45,14 @@ def least_shares(outcomes, **shares):
     assert all(found[name] >= share for name, share in shares.items()), found
 
 
+def tokenizers(random, prompts):
+    """One for every prompt, a new one now and then."""
+    for number in range(prompts):
+        if number % PROMPTS_OF_A_TOKENIZER == 0:
+            tokenizer = core_fuzz.tokenizer(random)
+        yield tokenizer
+
+
 class TestTexts:
     def texts(self):
         random = Random(1)
@@ -103,9 +111,7 @@ def is_quoted_number(phrase):
 class TestPairs:
     def pairs(self):
         random = Random(2)
-        for number in range(PAIRS):
-            if number % PROMPTS_OF_A_TOKENIZER == 0:
-                tokenizer = core_fuzz.tokenizer(random)
+        for tokenizer in tokenizers(random, PAIRS):
             source = core_fuzz.prompt_text(random)
             yield tokenizer, source, core_fuzz.changed_prompt_text(random, source), *core_fuzz.appended_keys(random)
 
@@ -181,9 +187,7 @@ def count_kept(alignment):
 class TestPhrases:
     def prompts_and_phrases(self):
         random = Random(3)
-        for number in range(PHRASES):
-            if number % PROMPTS_OF_A_TOKENIZER == 0:
-                tokenizer = core_fuzz.tokenizer(random)
+        for tokenizer in tokenizers(random, PHRASES):
             text = core_fuzz.prompt_text(random)
             strange = random.choice([core_fuzz.phrase(random), core_fuzz.soup(random)])
             yield tokenizer, text, core_fuzz.phrase_of(random, text) if random.random() < 0.6 else strange
@@ -239,9 +243,7 @@ def occurrences(prompt, wanted):
 class TestEdits:
     def edits(self):
         random = Random(4)
-        for number in range(EDITS):
-            if number % PROMPTS_OF_A_TOKENIZER == 0:
-                tokenizer = core_fuzz.tokenizer(random)
+        for tokenizer in tokenizers(random, EDITS):
             source = core_fuzz.prompt_text(random)
             target = core_fuzz.changed_prompt_text(random, source)
             both = f"{core_fuzz.phrase_of(random, target)}: {random.random():.2f}"  # a window, and a scale

@@ -16,6 +16,7 @@ from p2p.p2p_core.errors import P2PError
 from p2p.p2p_core.record_files import load_record, save_record
 from p2p.p2p_core.record_precision import decoded, encoded
 from p2p.p2p_core.record_storage import RecordStorage
+from p2p.tests.changed_files import changed
 from safetensors import safe_open
 
 CPU = torch.device("cpu")
@@ -192,7 +193,7 @@ class TestHostile:
     def test_changed_by_chance(self, written, tmp_path):
         path, random, loaded = tmp_path / "x", Random(5), 0
         for _ in range(CHANGED):
-            path.write_bytes(files.changed(written, random))
+            path.write_bytes(changed(written, random))
             try:
                 _, small, storage = load_record(path)
             except P2PError:

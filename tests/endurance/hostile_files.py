@@ -7,7 +7,6 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import torch
 from p2p.p2p_core.attention_files import save_attention
@@ -163,21 +162,3 @@ def truncated(written: bytes) -> Iterator[bytes]:
     end = 8 + head_length(written)
     places = {*range(10), *range(10, end, 37), end - 1, end, end + 1, (end + len(written)) // 2, len(written) - 1}
     return (written[:place] for place in sorted(places))
-
-
-def changed(written: bytes, random: Random) -> bytes:
-    """With a few bits, bytes or runs of bytes changed, mostly in the head."""
-    content = bytearray(written)
-    for _ in range(random.choice((1, 1, 1, 2, 5))):
-        longest = 8 + head_length(written) if random.random() < 0.8 else len(content)
-        place = random.randrange(min(longest, len(content)))
-        change = random.randrange(5)
-        if change <= 1:
-            content[place] ^= 1 << random.randrange(8)
-        elif change == 2:
-            content[place] = random.choice(b'0123456789-.eE[]{}",:\\ntfu\x00\xff')
-        elif change == 3:
-            del content[place : place + random.randrange(1, 9)]
-        else:
-            content[place:place] = content[random.randrange(len(content)) :][: random.randrange(1, 9)]
-    return bytes(content)

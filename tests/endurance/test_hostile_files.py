@@ -11,6 +11,7 @@ from p2p.nodes.attention_files import SUFFIX, P2PLoadAttention
 from p2p.p2p_core.attention_files import load_attention, save_attention
 from p2p.p2p_core.attention_words import word_columns
 from p2p.p2p_core.errors import P2PError
+from p2p.tests.changed_files import changed
 
 from . import hostile_files
 from .counts import count
@@ -75,7 +76,7 @@ def test_files_changed_by_chance_give_a_store_or_a_sentence(written, tmp_path):
     path, again, random = tmp_path / NAME, tmp_path / f"again{SUFFIX}", Random(5)
     loaded = 0
     for _ in range(CHANGED):
-        path.write_bytes(hostile_files.changed(written, random))
+        path.write_bytes(changed(written, random))
         begun = time.process_time()
         try:
             store = load_attention(path)

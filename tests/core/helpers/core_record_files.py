@@ -4,7 +4,6 @@ import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import torch
 from p2p.p2p_core.record_files import save_record
@@ -217,21 +216,3 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "latents without end": (_fill("small/latents/0", b"\0\0\x80\x7f"), "latents/0 holds values that are no numbers"),
     "neither true nor false": (_fill("small/odd", b"\x07"), "neither true nor false"),
 }  # fmt: skip
-
-
-def changed(written: bytes, random: Random) -> bytes:
-    """With a few bits, bytes or runs of bytes changed, mostly in the head."""
-    content = bytearray(written)
-    for _ in range(random.choice((1, 1, 1, 2, 5))):
-        longest = 8 + struct.unpack("<Q", written[:8])[0] if random.random() < 0.8 else len(content)
-        place = random.randrange(min(longest, len(content)))
-        change = random.randrange(5)
-        if change <= 1:
-            content[place] ^= 1 << random.randrange(8)
-        elif change == 2:
-            content[place] = random.choice(b'0123456789-.eE[]{}",:\\ntfu\x00\xff')
-        elif change == 3:
-            del content[place : place + random.randrange(1, 9)]
-        else:
-            content[place:place] = content[random.randrange(len(content)) :][: random.randrange(1, 9)]
-    return bytes(content)
