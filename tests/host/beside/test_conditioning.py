@@ -34,33 +34,28 @@ def in_range(conditioning, start=0.0, end=0.2):
     return host_nodes.ConditioningSetTimestepRange().set_range(conditioning, start, end)[0]
 
 
+def beside(placed, plain, side):
+    """The edited prompt placed, on one side of P2P Apply, with a plain one beside it."""
+
+    def with_plain(positive):
+        return [*positive, *plain]
+
+    if side == "on_source":
+        return Graph(on_source=placed, on_positive=with_plain)
+    return Graph(on_positive=lambda positive: with_plain(placed(positive)))
+
+
 class TestPlaces:
     @every_edit_on_both_sides
     def test_area(self, small, edit, side):
         """The edited prompt in a part of the picture, a plain one everywhere."""
-        background = plain_text(small[1], BACKGROUND)
-
-        def with_background(positive):
-            return [*positive, *background]
-
-        graph = {
-            "on_source": Graph(on_source=in_area, on_positive=with_background),
-            "on_positive": Graph(on_positive=lambda positive: with_background(in_area(positive))),
-        }
-        outcome(small, edit, graph[side], empty_latent(128, 128)).expect()
+        graph = beside(in_area, plain_text(small[1], BACKGROUND), side)
+        outcome(small, edit, graph, empty_latent(128, 128)).expect()
 
     @every_edit_on_both_sides
     def test_mask(self, small, edit, side):
-        background = plain_text(small[1], BACKGROUND)
-
-        def with_background(positive):
-            return [*positive, *background]
-
-        graph = {
-            "on_source": Graph(on_source=in_mask, on_positive=with_background),
-            "on_positive": Graph(on_positive=lambda positive: with_background(in_mask(positive))),
-        }
-        outcome(small, edit, graph[side], empty_latent(128, 128)).expect()
+        graph = beside(in_mask, plain_text(small[1], BACKGROUND), side)
+        outcome(small, edit, graph, empty_latent(128, 128)).expect()
 
     @one_and_two_terms
     def test_an_area_without_a_background(self, small, edit):
@@ -73,15 +68,7 @@ class TestTimes:
     def test_timestep_range(self, small, edit, side):
         """The edited prompt at the first step, a plain one at the others."""
         rest = in_range(plain_text(small[1], BACKGROUND), 0.2, 1.0)
-
-        def with_rest(positive):
-            return [*positive, *rest]
-
-        graph = {
-            "on_source": Graph(on_source=in_range, on_positive=with_rest),
-            "on_positive": Graph(on_positive=lambda positive: with_rest(in_range(positive))),
-        }
-        outcome(small, edit, graph[side]).expect()
+        outcome(small, edit, beside(in_range, rest, side)).expect()
 
 
 class TestCombinations:
