@@ -1,7 +1,6 @@
 """The denoiser's training set: encoded scenes with their captions, drawn once and kept in one file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,6 @@ from .text import Tokens
 
 SHAPES = {"square": (128, 128), "wide": (96, 160), "tall": (160, 96)}
 SHARES = {"square": 0.84, "wide": 0.08, "tall": 0.08}
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """All scenes of one shape: latents (n, 4, h, w) fp16 in model space, token numbers (n, 2, 77), end positions."""
-
-    latents: torch.Tensor
-    numbers: torch.Tensor
-    ends: torch.Tensor
 
 
 def drawings(studio: Studio, shape: str, count: int) -> Iterator[tuple[list[Scene], np.ndarray, list[np.ndarray]]]:
