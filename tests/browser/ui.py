@@ -27,7 +27,6 @@ from p2p.tests.browser.host import BrowserHost
 from p2p.tests.template_files import FOLDER, read_json
 from playwright.sync_api import Page, TimeoutError
 
-RENDERERS = ("classic", "vue")
 SETTINGS = {  # of a user who has been here before and has seen all that is shown once
     "Comfy.TutorialCompleted": True,
     "Comfy.Minimap.Visible": False,
@@ -79,12 +78,6 @@ def clear(page: Page) -> None:
 
 def renderer_of(page: Page) -> str:
     return "vue" if page.evaluate(f"app.extensionManager.setting.get('{VUE}') === true") else "classic"
-
-
-def set_renderer(page: Page, renderer: str) -> None:
-    """Change the renderer of an open page, as the setting does."""
-    page.evaluate(SET_SETTING, [VUE, renderer == "vue"])
-    settle(page)
 
 
 def template(name: str) -> dict:
@@ -142,21 +135,6 @@ def set_widget(page: Page, kind: str, name: str, value: object) -> None:
         [kind, name, value],
     )
     settle(page, 1)
-
-
-def add_node(page: Page, kind: str, position: tuple[int, int] = (100, 100)) -> int:
-    """Put a node on the canvas and return its id."""
-    identity = page.evaluate(
-        """([kind, pos]) => {
-          const node = LiteGraph.createNode(kind);
-          node.pos = pos;
-          app.graph.add(node);
-          return node.id;
-        }""",
-        [kind, list(position)],
-    )
-    settle(page)
-    return identity
 
 
 def save_latents(page: Page) -> None:
