@@ -82,7 +82,7 @@ PITFALLS: dict[int, tuple[str, list[str]]] = {
             f"{CORE}::test_pitfall_11_the_mask_of_a_word_lies_where_the_word_is",
             f"{HOST}::test_pitfall_11_self_attention_is_injected_in_portrait_and_landscape",
             f"{HOST}::test_pitfall_11_a_drawn_mask_is_not_transposed",
-            f"{BLEND}::TestTheLiteralLoop::test_equal_to_the_bit",
+            "tests/host/test_local_blend_literally.py::TestTheLiteralLoop::test_equal_to_the_bit",
         ],
     ),
     12: (

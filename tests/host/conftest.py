@@ -60,3 +60,22 @@ def tiny():
     from .tiny_sdxl import tiny_sdxl
 
     return tiny_sdxl()
+
+
+@pytest.fixture
+def ties(monkeypatch):
+    """What the local blends of a test tie: see ``Ties``."""
+    from p2p.nodes._host import blending
+
+    from .blends import Ties
+
+    seen = Ties([], [])
+    original = blending.blended
+
+    def spy(latents, masks, rows, sources=None):
+        seen.before.append(latents.clone())
+        seen.masks.append(masks)
+        return original(latents, masks, rows, sources)
+
+    monkeypatch.setattr(blending, "blended", spy)
+    return seen

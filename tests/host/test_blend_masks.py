@@ -6,9 +6,9 @@ from p2p.nodes.attention_files import P2PLoadAttention, P2PSaveAttention
 from p2p.nodes.attention_store import P2PAttentionStore
 from p2p.nodes.combine import P2PCombine
 
+from .blends import blended_controller, moved, refined, swap
 from .graph import applied, empty_latent, outputs, replace_controller, sample
 from .test_attention_nodes import folders  # noqa: F401, a fixture
-from .test_local_blend import blended_controller, moved, refined, swap
 
 LATENT = (16, 12)  # height, width: not square
 
