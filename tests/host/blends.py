@@ -6,20 +6,16 @@ import comfy.samplers
 import torch
 from einops import rearrange
 from p2p.nodes.attention_store import P2PAttentionStore
-from p2p.nodes.combine import P2PCombine
 from p2p.nodes.local_blend import P2PLocalBlend
 from p2p.nodes.move import P2PMoveController
-from p2p.nodes.refine import P2PRefineController
 from p2p.nodes.reweight import P2PReweightController
 
 import nodes as host_nodes
 
-from .graph import SOURCE, empty_latent, outputs, replace_controller, text
+from .graph import SOURCE, empty_latent, outputs, text
 
 SIZE = (16, 12)  # of the latents: not square
 GRID = (8, 6)
-TOWARDS = "a photo of a fluffy cat on grass at night"
-WINDOWS = {"cross_start": 0.0, "cross_end": 0.8, "self_start": 0.0, "self_end": 0.4, "word_windows": ""}
 THRESHOLD = 0.96  # random weights have flat maps
 
 
@@ -30,18 +26,6 @@ def blended_controller(controller, **settings):
     )[0]
 
 
-def swap(clip):
-    return replace_controller(clip)
-
-
-def two_terms(clip):
-    return replace_controller(clip, word_windows="dog: 0.2-0.5")
-
-
-def refined(clip):
-    return outputs(P2PRefineController, source=text(clip, SOURCE), target=text(clip, TOWARDS), **WINDOWS)[0]
-
-
 def fader(clip):
     return outputs(P2PReweightController, scales="cat: -1\ngrass: 2 @ 0-0.6", conditioning=text(clip, SOURCE))[0]
 
@@ -49,10 +33,6 @@ def fader(clip):
 def moved(clip):
     settings = {"offset_x": 0.25, "offset_y": -0.1, "scale": 1.2, "start": 0.0, "end": 0.6}
     return outputs(P2PMoveController, word="cat", conditioning=text(clip, SOURCE), **settings)[0]
-
-
-def two_targets(clip):
-    return outputs(P2PCombine, first=swap(clip), second=refined(clip))[0]
 
 
 def latent(batch=1, **extra):

@@ -6,7 +6,8 @@ from p2p.nodes.attention_files import P2PLoadAttention, P2PSaveAttention
 from p2p.nodes.attention_store import P2PAttentionStore
 from p2p.nodes.combine import P2PCombine
 
-from .blends import blended_controller, moved, refined, swap
+from .blends import blended_controller, moved
+from .controllers import refined, swap
 from .graph import applied, empty_latent, outputs, replace_controller, sample
 from .test_attention_nodes import folders  # noqa: F401, a fixture
 

@@ -8,7 +8,8 @@ from p2p.nodes._host.progress import progress_of
 
 import nodes as host_nodes
 
-from .blends import SIZE, blended_controller, guided, latent, swap, two_targets, two_terms
+from .blends import SIZE, blended_controller, guided, latent
+from .controllers import swap, two_targets, two_terms
 from .graph import applied, plain_text, sample
 
 

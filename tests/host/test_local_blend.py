@@ -12,7 +12,8 @@ from p2p.p2p_core.errors import P2PError
 
 import nodes as host_nodes
 
-from .blends import SIZE, WINDOWS, blended_controller, fader, guided, latent, refined, swap, two_terms
+from .blends import SIZE, blended_controller, fader, guided, latent
+from .controllers import WINDOWS, refined, swap, two_terms
 from .graph import SOURCE, applied, outputs, relative, sample, text
 
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS

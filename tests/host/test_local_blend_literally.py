@@ -4,7 +4,8 @@ import comfy.samplers
 import pytest
 import torch
 
-from .blends import SIZE, blended_controller, fader, guided, latent, moved, refined, swap, two_terms, watched
+from .blends import SIZE, blended_controller, fader, guided, latent, moved, watched
+from .controllers import refined, swap, two_terms
 from .graph import applied, relative
 from .literal_blend import LiteralLoop, positions_of
 
