@@ -18,20 +18,18 @@ from ...p2p_core.source_record import RecordHandle, SourceRecord
 from .areas import is_part_of_picture
 from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
-from .marking import EntryKey
+from .entries import UNEDITED, EntryKey
 from .record_facts import Start, refuse_other_run
 from .record_plan import RecordPlan, RunSize
 from .storing import Recording, labelled
 from .text import PROMPT_KEY, prompt_facts
-
-_UNEDITED = ("negative", "empty_negative_prompt")
 
 
 def source_entries(entries: Mapping[EntryKey, dict]) -> dict[EntryKey, Prompt]:
     """The prompts with words that a run has as positives, in order; of an edit that of the source."""
     found = {}
     for key, entry in entries.items():
-        if key[0] in _UNEDITED:
+        if key[0] in UNEDITED:
             continue
         if GROUP_KEY in entry:
             found[key] = entry[GROUP_KEY].controller.source
