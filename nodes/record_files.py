@@ -5,14 +5,12 @@ from comfy_api.latest import io
 from ..p2p_core.errors import P2PError
 from ..p2p_core.part_files import remove_stale_parts
 from ..p2p_core.record_facts import refuse_wrong_facts
-from ..p2p_core.record_files import load_record, save_record
+from ..p2p_core.record_files import SUFFIX, load_record, save_record
 from ..p2p_core.source_record import RecordHandle, RecordRequest, SourceRecord
 from ._host.files import choosable_files, chosen_file, new_output_file
 from ._host.versions import schema
 from .checks import checked, problem
 from .types import RecordType
-
-SUFFIX = ".record.safetensors"
 
 
 class P2PSaveRecord(io.ComfyNode):
