@@ -20,6 +20,7 @@ from .text import prompt_of_tokens, tokenized
 
 PATH = "/prompt_to_prompt/words"
 LONGEST_TEXT = 3000  # characters: more words than anyone looks at, answered in a tenth of a second
+LONGEST_NAME = 1000  # characters of a record's path
 LARGEST_REQUEST = 2**17  # bytes: two such texts, should JSON write every character as \\u and four digits
 _NO_JSON = "The request is no JSON: send {target, source, kind} or {record}."
 
@@ -109,6 +110,8 @@ def view_of(reader: PromptReader, asked) -> dict:
 
 def _recorded_prompt(name) -> str:
     """Read off the head of its file, whose tensors may be gigabytes."""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise P2PError("The record is no name of a file: send one that P2P Load Record offers.")
     path = chosen_file(name, SUFFIX)
     head = load_head(path)
     refuse_wrong_facts(path.name, head.facts, head.small)

@@ -88,7 +88,8 @@ def test_a_record_whose_prompts_are_no_text_is_refused(saved_record, server):
 
 
 @pytest.mark.parametrize(("request_", "sentence"), [
-    ({"json": {"record": 3}}, "is no file of this kind"),
+    ({"json": {"record": 3}}, "The record is no name of a file"),
+    ({"json": {"record": "x" * 5000 + ".record.safetensors"}}, "The record is no name of a file"),
     ({"json": {"record": "../x.record.safetensors"}}, "is outside the input folder"),
     ({"json": {"record": "/etc/x.record.safetensors"}}, "is outside the input folder"),
     ({"json": {"record": "x.safetensors"}}, "is no file of this kind"),
