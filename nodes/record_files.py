@@ -4,15 +4,13 @@ from comfy_api.latest import io
 
 from ..p2p_core.errors import P2PError
 from ..p2p_core.record_facts import refuse_wrong_facts
-from ..p2p_core.record_files import load_record, save_record
+from ..p2p_core.record_files import SUFFIX, load_record, save_record
 from ..p2p_core.source_record import RecordHandle, RecordRequest, SourceRecord
 from ._host.files import chosen_file
 from ._host.versions import schema
 from .checks import checked
 from .saved_files import file_input, file_problem, file_to_save, prefix_input
 from .types import RecordType
-
-SUFFIX = ".record.safetensors"
 
 
 class P2PSaveRecord(io.ComfyNode):

@@ -72,6 +72,16 @@ class AdjustedMaps:
     def plus(self, mask: DrawnMask, parts: torch.Tensor) -> "AdjustedMaps":
         return AdjustedMaps(self.placed, (*self.drawn, DrawnColumns(mask, Placement(), parts)))
 
+    @property
+    def changed(self) -> Positions:
+        """The positions whose columns are others than those of A."""
+        changed = torch.zeros(len(self.placed[Placement()]), dtype=torch.bool)
+        for placement, part in self.placed.items():
+            changed |= (part != (torch.eye(len(part)) if placement.is_identity else 0)).any(dim=0)
+        for own in self.drawn:
+            changed |= own.parts != 0
+        return tuple(changed.nonzero().flatten().tolist())
+
 
 @dataclass(frozen=True)
 class Scale:

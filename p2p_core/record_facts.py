@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from .errors import P2PError
+from .record_homes import Stretch
 
 # By name: of which type, and of which its parts are (None where it has none).
 _FACTS: Mapping[str, tuple[type, type | None]] = {
@@ -24,16 +25,20 @@ _OF_A_WORD: Mapping[str, tuple[type, type | None]] = {
 }  # fmt: skip
 
 
-def refuse_wrong_facts(name: str, facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor]) -> None:
-    """Raises:
-    P2PError: the file says of its record what cannot be, or lacks the latents that it needs.
+def refuse_wrong_facts(
+    name: str, facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor] | Mapping[str, Stretch]
+) -> None:
+    """``exact``: by name, what is kept exact, or where in the file it stands.
+
+    Raises:
+        P2PError: the file says of its record what cannot be, or lacks the latents that it needs.
     """
     wrong = _wrong(facts, exact)
     if wrong:
         raise P2PError(f"{name} is damaged: {wrong}. Save the record again.")
 
 
-def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor]) -> str:
+def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor] | Mapping[str, Stretch]) -> str:
     if missing := _not_as(facts, _FACTS):
         return f"what it says of {missing} cannot be"
     if facts["keep"] not in ("queries", "words") or facts["pooling"] not in (1, 2, 4) or not facts["prompts"]:

@@ -16,6 +16,7 @@ from .record_header import LONGEST_HEAD, BadHead, Head, read_head, written_head
 from .record_homes import Stretch
 from .record_storage import RecordStorage
 
+SUFFIX = ".record.safetensors"  # of the names that people choose from
 LARGEST_FILE = 2**36  # bytes
 
 
@@ -57,16 +58,33 @@ def load_record(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], Re
     Raises:
         P2PError: a file that is missing, too large, damaged, of another kind, or of a later version of this pack.
     """
-    name = path.name
-    try:
-        refuse_unreadable(path, LARGEST_FILE, LONGEST_HEAD, "a record", "")
-        disk = Disk(FileIO(path), name, path.parent)
+    with _said_of(path.name):
+        disk, head = _opened(path)
         try:
-            head = _head(name, disk)
-            small = {part: _small(name, disk, part, stretch) for part, stretch in head.small.items()}
+            small = {part: _small(path.name, disk, part, stretch) for part, stretch in head.small.items()}
         except BaseException:
             disk.close()
             raise
+    return head.facts, small, RecordStorage.of_file(head.precision, disk, head.values)
+
+
+def load_head(path: Path) -> Head:
+    """What a file that ``save_record`` wrote says of itself, without its tensors.
+
+    Raises:
+        P2PError: as of ``load_record``.
+    """
+    with _said_of(path.name):
+        disk, head = _opened(path)
+        disk.close()
+    return head
+
+
+@contextmanager
+def _said_of(name: str) -> Iterator[None]:
+    """Whatever is wrong with a file, as a sentence."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise P2PError(f"{name} does not exist: choose another file.") from error
     except (OSError, ValueError) as error:
@@ -74,7 +92,16 @@ def load_record(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], Re
         raise P2PError(f"{name} cannot be read ({reason}): choose another file, or save the record again.") from error
     except BadHead as error:
         raise P2PError(f"{name} is damaged: {error}. Save the record again.") from error
-    return head.facts, small, RecordStorage.of_file(head.precision, disk, head.values)
+
+
+def _opened(path: Path) -> tuple[Disk, Head]:
+    refuse_unreadable(path, LARGEST_FILE, LONGEST_HEAD, "a record", "")
+    disk = Disk(FileIO(path), path.name, path.parent)
+    try:
+        return disk, _head(path.name, disk)
+    except BaseException:
+        disk.close()
+        raise
 
 
 def _head(name: str, disk: Disk) -> Head:

@@ -3,52 +3,60 @@
 A row is plain data that JSON can hold. Its steps are computed here, so that who draws it repeats no rule of windows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .adjustment import Positions
 from .edit import Controller, Edit
 from .local_blend import LocalBlend
 from .prompt import Prompt, Word
 from .windows import Window
+from .word_alignment import WordPair
 
 Row = dict[str, object]
 _Found = tuple[Row, Window]
 
 
-def timeline(controllers: Sequence[Controller], progress: Sequence[float]) -> list[list[dict]]:
+def timeline(
+    controllers: Sequence[Controller], progress: Sequence[float], adjusted: Sequence[Positions] = ()
+) -> list[list[dict]]:
     """What is edited when, for prompts that are sampled together.
 
     Args:
         controllers: one per prompt; their targets share rows of the batch.
         progress: at the start of every step.
+        adjusted: per controller, the tokens of its source whose maps were adjusted in a record; () where all of them
+            take their source as it is.
 
     Returns:
         Per controller and target ``{"target": its number from 1, "prompt": its text, "rows": [...]}``. Every row has
-        ``kind`` ("swap", "scale", "move", "keep", "self" or "blend"), ``words``, ``window`` [start, end] and
+        ``kind`` ("swap", "scale", "move", "adjust", "keep", "self" or "blend"), ``words``, ``window`` [start, end] and
         ``active``, the ranges [first, after last] of the steps it acts in; beside that what its kind needs.
     """
-    targets = [_targets_alike(edits, progress) for edits in zip(*(one.edits for one in controllers), strict=True)]
+    changed = adjusted or [()] * len(controllers)
+    of_target = zip(*(one.edits for one in controllers), strict=True)
+    targets = [_targets_alike(edits, changed, progress) for edits in of_target]
     return [
         [{"target": number, **target} for number, target in enumerate(own, start=1)]
         for own in zip(*targets, strict=True)
     ]
 
 
-def _targets_alike(edits: Sequence[Edit], progress: Sequence[float]) -> list[dict]:
+def _targets_alike(edits: Sequence[Edit], adjusted: Sequence[Positions], progress: Sequence[float]) -> list[dict]:
     """One target of every controller: they share their row of the batch."""
-    # As the plan of a run has it: an identity stays one only where no other prompt of its row is edited.
-    is_equal = all(edit.is_identity for edit in edits)
+    # As the plan of a run has it: an identity stays one only where nothing of its row is edited or adjusted.
+    is_equal = not any(adjusted) and all(edit.is_identity for edit in edits)
     blend = next((edit.blend for edit in edits if edit.blend is not None), None)  # one mask per picture
     shown = []
-    for edit in edits:
-        rows = [] if is_equal else _rows_of(edit)
+    for edit, changed in zip(edits, adjusted, strict=True):
+        rows = [] if is_equal else _rows_of(edit, changed)
         rows += _blend_row(edit.blend) if edit.blend is blend else []
         shown.append({"prompt": edit.target.text, "rows": [_with_steps(row, window, progress) for row, window in rows]})
     return shown
 
 
-def _rows_of(edit: Edit) -> list[_Found]:
-    """What is swapped, scaled, moved and kept, and how self-attention is edited."""
+def _rows_of(edit: Edit, adjusted: Positions) -> list[_Found]:
+    """What is swapped, scaled, moved, adjusted and kept, and how self-attention is edited."""
     inherited = _inherited(edit)
     return [
         *(
@@ -58,6 +66,7 @@ def _rows_of(edit: Edit) -> list[_Found]:
         ),
         *_scale_rows(edit),
         *_move_rows(edit),
+        *_adjust_rows(edit, adjusted),
         *(
             (_row("keep", edit.target, words.target), window)
             for (is_kept, window), words in inherited.items()
@@ -80,21 +89,30 @@ class _Words:
 
 def _inherited(edit: Edit) -> dict[tuple[bool, Window], _Words]:
     """The words that take the source's attention, by whether they are kept and by their window."""
-    inherits = set(edit.inherits.nonzero().flatten().tolist())
+    grouped: dict[tuple[bool, Window], _Words] = {}
+    for word, pair, window in _inheriting(edit):
+        key = pair.change == "kept", window
+        grouped[key] = grouped.get(key, _Words()).with_word(word, pair.source)
+    # Start, end and padding follow the cross window, even where it is that of no word.
+    if any(edit.target.special[position] is not None for position in _inheriting_positions(edit)):
+        grouped.setdefault((True, edit.cross_window), _Words())
+    return {key: words for key, words in grouped.items() if not key[1].is_empty}
+
+
+def _inheriting(edit: Edit) -> Iterator[tuple[Word, WordPair, Window]]:
+    """Every word of the target that takes the source's attention, of which pair, and when."""
+    inherits = _inheriting_positions(edit)
     window_of = dict.fromkeys(inherits, edit.cross_window)
     for positions, window in edit.word_windows:
         window_of.update(dict.fromkeys(inherits.intersection(positions), window))
-    grouped: dict[tuple[bool, Window], _Words] = {}
     for pair in edit.alignment.pairs:
         for word in pair.target:
-            windows = {window_of[position] for position in word.positions if position in window_of}
-            for window in windows:
-                key = pair.change == "kept", window
-                grouped[key] = grouped.get(key, _Words()).with_word(word, pair.source)
-    # Start, end and padding follow the cross window, even where it is that of no word.
-    if any(edit.target.special[position] is not None for position in inherits):
-        grouped.setdefault((True, edit.cross_window), _Words())
-    return {key: words for key, words in grouped.items() if not key[1].is_empty}
+            for window in {window_of[position] for position in word.positions if position in window_of}:
+                yield word, pair, window
+
+
+def _inheriting_positions(edit: Edit) -> set[int]:
+    return set(edit.inherits.nonzero().flatten().tolist())
 
 
 def _scale_rows(edit: Edit) -> list[_Found]:
@@ -128,6 +146,15 @@ def _move_rows(edit: Edit) -> list[_Found]:
         for positions, placement, window in edit.moves
         if not (placement.is_identity or window.is_empty)
     ]
+
+
+def _adjust_rows(edit: Edit, adjusted: Positions) -> list[_Found]:
+    """The words that take the attention of words that were adjusted in the record."""
+    grouped: dict[Window, list[Word]] = {}
+    for word, pair, window in _inheriting(edit):
+        if not window.is_empty and any(set(adjusted).intersection(source.positions) for source in pair.source):
+            grouped.setdefault(window, []).append(word)
+    return [(_row("adjust", edit.target, words), window) for window, words in grouped.items()]
 
 
 def _self_row(edit: Edit) -> list[_Found]:

@@ -33,11 +33,12 @@ COLUMNS = (
 NOTE_WIDTH, NOTE_HEIGHT = 420, 620
 GAP, FRAME, TOP = 60, 20, 40
 
-TITLE_ROW, SOCKET_ROW, WIDGET_ROW, TEXT_ROWS, PICTURE_ROWS = 30, 20, 24, 100, 420
+TITLE_ROW, SOCKET_ROW, WIDGET_ROW, TEXT_ROWS, PICTURE_ROWS = 30, 20, 24, 100, 446
 # What the pack's own widgets need below the ordinary ones, in pixels.
 CHIPS, BLEND_CHIPS, TIMELINE, LIVE_MAPS, VIEWER = 160, 260, 130, 220, 420
 OWN_WIDGETS = {
     **dict.fromkeys(EDITS, CHIPS),
+    "P2PAdjustMove": CHIPS,
     "P2PLocalBlend": BLEND_CHIPS,
     "P2PApply": TIMELINE,
     "P2PAttentionGuidance": CHIPS,

@@ -21,6 +21,7 @@ from ...p2p_core.timeline import timeline
 from .browser import browser_listens, tell_browser
 from .conditioning import Group
 from .live_maps import LiveMaps
+from .plans import adjusted_positions
 from .run import Run
 
 
@@ -39,7 +40,8 @@ class Live:
         """``progress``: at the start of every step; ``end``: after the last."""
         if not self._nodes:
             return
-        of_group = timeline([group.controller for group in self._groups], progress)
+        controllers = [group.controller for group in self._groups]
+        of_group = timeline(controllers, progress, [adjusted_positions(group) for group in self._groups])
         for node in self._nodes:
             own = zip(self._groups, of_group, strict=True)
             targets = [target for group, targets in own if group.node == node for target in targets]

@@ -50,6 +50,12 @@ def _adjusted_plan(edit: Edit, operators: Operators, maps: AdjustedMaps | None) 
     return operators if maps is None else adjusted(operators, edit, maps)
 
 
+def adjusted_positions(group: Group) -> tuple[int, ...]:
+    """The tokens of a group's source whose maps were adjusted in its record."""
+    maps = _adjusted_maps(group)
+    return () if maps is None else maps.changed
+
+
 def _adjusted_maps(group: Group) -> AdjustedMaps | None:
     """What was adjusted of the recorded source of a group."""
     if group.recorded is None:

@@ -12,13 +12,17 @@ from collections.abc import Mapping
 
 from ...p2p_core.errors import P2PError
 from ...p2p_core.prompt import Prompt
+from ...p2p_core.record_facts import refuse_wrong_facts
+from ...p2p_core.record_files import SUFFIX, load_head
 from ...p2p_core.word_view import word_view
+from .files import chosen_file
 from .text import prompt_of_tokens, tokenized
 
 PATH = "/prompt_to_prompt/words"
 LONGEST_TEXT = 3000  # characters: more words than anyone looks at, answered in a tenth of a second
+LONGEST_NAME = 1000  # characters of a record's path
 LARGEST_REQUEST = 2**17  # bytes: two such texts, should JSON write every character as \\u and four digits
-_NO_JSON = "The request is no JSON: send {target, source, kind}."
+_NO_JSON = "The request is no JSON: send {target, source, kind} or {record}."
 
 
 def add_words_route() -> None:
@@ -85,11 +89,14 @@ def _host_tokenizer():
 
 
 def view_of(reader: PromptReader, asked) -> dict:
-    """What is answered to ``{"target": text, "source": text or nothing, "kind": "replace" or "refine"}``.
+    """What is answered to ``{"target": text, "source": text or nothing, "kind": "replace" or "refine"}``, or to
+    ``{"record": name of a file}``: the words of the first prompt of a saved record.
 
     Raises:
-        P2PError: what was asked is of another form, or a text is too long.
+        P2PError: what was asked is of another form, a text is too long, or there is no such record.
     """
+    if isinstance(asked, Mapping) and "record" in asked:
+        asked = {"target": _recorded_prompt(asked["record"])}
     if not isinstance(asked, Mapping) or not isinstance(asked.get("target"), str):
         raise P2PError("The request has no target: send the text of the edited prompt as target.")
     target = _checked(asked["target"], "target")
@@ -99,6 +106,16 @@ def view_of(reader: PromptReader, asked) -> dict:
         raise P2PError("The kind is no text: send replace or refine.")
     read = {text: reader.read(text) for text in dict.fromkeys((source, target))}
     return word_view(read[source], read[target], kind)
+
+
+def _recorded_prompt(name) -> str:
+    """Read off the head of its file, whose tensors may be gigabytes."""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise P2PError("The record is no name of a file: send one that P2P Load Record offers.")
+    path = chosen_file(name, SUFFIX)
+    head = load_head(path)
+    refuse_wrong_facts(path.name, head.facts, head.small)
+    return head.facts["prompts"][0]["text"]
 
 
 def _checked(text, name: str) -> str:

@@ -7,6 +7,7 @@ from core_cases import TOKENIZER, edits_of
 from hypothesis import given
 from hypothesis import strategies as st
 from p2p.p2p_core import naive
+from p2p.p2p_core.adjustment import Blend, Move, Scale, adjusted_maps
 from p2p.p2p_core.edit import Controller, move, refine, replace, reweight
 from p2p.p2p_core.local_blend import LocalBlend
 from p2p.p2p_core.operators import plan
@@ -117,6 +118,20 @@ class TestRows:
 
     def test_an_identity_has_none(self):
         assert rows_of(replace(CAT, CAT, ALWAYS, ALWAYS)) == []
+
+    def test_what_was_adjusted_in_the_record_is_shown_of_words_that_inherit_it(self):
+        adjusted = adjusted_maps(CAT, [Move("cat", Placement(0.25)), Blend("a", "red", 0.5)]).changed
+        assert adjusted == (*CAT.find("a"), *CAT.find("cat"))
+        edit = replace(CAT, SWAPPED, Window(0, 0.5), None, (("a", Window(0, 0)),))
+        ((target,),) = timeline([Controller(CAT, (edit,))], PROGRESS, [adjusted])
+        rows = [row for row in target["rows"] if row["kind"] == "adjust"]
+        assert rows == [{"kind": "adjust", "words": "dog", "window": [0, 0.5], "active": [[0, 2]]}]
+
+    def test_the_same_prompt_again_is_edited_where_its_record_is_adjusted(self):
+        again = Controller(CAT, (replace(CAT, CAT, Window(0, 0.5), None),))
+        adjusted = adjusted_maps(CAT, [Scale("red", 2)]).changed
+        ((target,),) = timeline([again], PROGRESS, [adjusted])
+        assert [(row["kind"], row["words"]) for row in target["rows"]] == [("adjust", "red"), ("keep", "a red cat")]
 
     def test_a_local_blend_has_one_row_in_all_prompts(self):
         edits = [refine(CAT, DOG, ALWAYS, None) for _ in range(2)]

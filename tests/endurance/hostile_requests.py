@@ -28,6 +28,10 @@ def bodies() -> dict[str, bytes]:
         "100 MB": b'{"target": "' + b"x" * 99_000_000 + b'"}',
         "thousands of prompts": json.dumps([PAIR] * 5000).encode(),
         "thousands of fields": json.dumps({str(number): "cat" for number in range(10_000)}).encode(),
+        "a record that is a list": b'{"record": ["a.record.safetensors"]}',
+        "a record outside": b'{"record": "../../../secret.record.safetensors [output]"}',
+        "a record of half a character": b'{"record": "\\ud83d\\u0000.record.safetensors"}',
+        "a long record": json.dumps({"record": "x" * 100_000 + ".record.safetensors"}).encode(),
         "3,000 letters": json.dumps({"target": "x" * 3000}).encode(),
         "1,500 words": json.dumps({"target": "a " * 1500, "source": "b " * 1500}).encode(),
     }

@@ -4,14 +4,18 @@ import asyncio
 import sys
 from types import SimpleNamespace
 
+import folder_paths
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from p2p.nodes._host import words_route
 from p2p.nodes._host.words_route import LONGEST_TEXT, PATH, PromptReader, add_words_route, view_of
+from p2p.nodes.record import P2PRecord
+from p2p.nodes.record_files import P2PSaveRecord
 from p2p.p2p_core.prompt import Prompt
 
-from .graph import text
+from .graph import SOURCE, empty_latent, outputs, plain_text, sample, text
+from .test_record import EXACT
 
 
 @pytest.fixture
@@ -51,7 +55,45 @@ def test_a_prompt_alone(server):
     assert {pair["change"] for pair in view["pairs"]} == {"kept"}
 
 
+@pytest.fixture
+def saved_record(tiny, tmp_path, monkeypatch):
+    """The path of a record in the output folder."""
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    model, clip, _ = tiny
+    patched, record = outputs(P2PRecord, model=model, **EXACT)
+    made = sample(patched, text(clip, SOURCE), plain_text(clip, ""), empty_latent(64, 64), steps=2)
+    outputs(P2PSaveRecord, record=record, latent={"samples": made})
+    record.replace(None)
+    (path,) = tmp_path.rglob("*.safetensors")
+    return path
+
+
+def test_the_prompt_of_a_saved_record(saved_record, server):
+    add_words_route()
+    chosen = f"records/{saved_record.name} [output]"
+    assert asked(server, json={"record": chosen}) == asked(server, json={"target": SOURCE})
+    saved_record.write_bytes(saved_record.read_bytes()[:-8])
+    status, answer = asked(server, json={"record": chosen})
+    assert status == 400 and "is damaged" in answer["error"]
+
+
+def test_a_record_whose_prompts_are_no_text_is_refused(saved_record, server):
+    add_words_route()
+    named = f'\\"text\\": \\"{SOURCE}\\"'.encode()
+    whole = saved_record.read_bytes()
+    assert named in whole
+    saved_record.write_bytes(whole.replace(named, b'\\"text\\": 7'.ljust(len(named)), 1))
+    status, answer = asked(server, json={"record": f"records/{saved_record.name} [output]"})
+    assert status == 400 and "what it says of its prompts cannot be" in answer["error"]
+
+
 @pytest.mark.parametrize(("request_", "sentence"), [
+    ({"json": {"record": 3}}, "The record is no name of a file"),
+    ({"json": {"record": "x" * 5000 + ".record.safetensors"}}, "The record is no name of a file"),
+    ({"json": {"record": "../x.record.safetensors"}}, "is outside the input folder"),
+    ({"json": {"record": "/etc/x.record.safetensors"}}, "is outside the input folder"),
+    ({"json": {"record": "x.safetensors"}}, "is no file of this kind"),
+    ({"json": {"record": "gone.record.safetensors"}}, "There is no file"),
     ({"json": {}}, "has no target: send the text"),
     ({"json": [1]}, "has no target"),
     ({"json": {"target": 3}}, "has no target"),

@@ -11,6 +11,10 @@ const ALONE = { source: null, target: "a cat", kind: "replace" };
 const passing = (type, origin, rest = {}) => ({
   type, inputs: { in: ["CONDITIONING", origin, 0] }, outputs: ["CONDITIONING"], ...rest,
 });
+const sampler = (model, positive, negative) => ({
+  type: "KSampler", inputs: { model: ["MODEL", model, 0], positive, negative }, outputs: ["LATENT"],
+});
+const RECORD = { type: "P2PRecord", inputs: { model: "MODEL" }, outputs: ["MODEL", "P2P_RECORD"], widgets: { words: "" } };
 
 function targetsOf(nodes, id) {
   const { targets, problem } = promptsOf(graphOf(nodes).getNodeById(id));
@@ -145,7 +149,6 @@ describe("subgraphs", () => {
 
 describe("the attention store", () => {
   const store = (prompt = "positive") => ({ type: "P2PAttentionStore", inputs: { model: "MODEL" }, outputs: ["MODEL", "P2P_ATTENTION"], widgets: { words: "", prompt } });
-  const sampler = (model, positive, negative) => ({ type: "KSampler", inputs: { model: ["MODEL", model, 0], positive, negative }, outputs: ["LATENT"] });
   const maps = { type: "P2PAttentionMaps", inputs: { attention: ["P2P_ATTENTION", 3, 1] } };
 
   test("the prompts of its sampler, also for its maps and past another model node", () => {
@@ -163,8 +166,7 @@ describe("the attention store", () => {
   });
 
   test("a record, which has no choice of the prompt", () => {
-    const record = { type: "P2PRecord", inputs: { model: "MODEL" }, outputs: ["MODEL", "P2P_RECORD"], widgets: { words: "" } };
-    const nodes = { 1: encoder("a cat"), 2: encoder("fog"), 3: record, 5: sampler(3, ["CONDITIONING", 1, 0], ["CONDITIONING", 2, 0]) };
+    const nodes = { 1: encoder("a cat"), 2: encoder("fog"), 3: RECORD, 5: sampler(3, ["CONDITIONING", 1, 0], ["CONDITIONING", 2, 0]) };
     assert.deepEqual(targetsOf(nodes, 3), [ALONE]);
   });
 
@@ -177,5 +179,73 @@ describe("the attention store", () => {
   test("no sampler", () => {
     assert.equal(targetsOf({ 3: store() }, 3), "noSampler");
     assert.equal(targetsOf({ 1: { type: "P2PAttentionMaps", inputs: { attention: ["P2P_ATTENTION", 2, 0] } }, 2: { type: "P2PLoadAttention", outputs: ["P2P_ATTENTION"] } }, 1), "elsewhere");
+  });
+});
+
+describe("an adjustment of a record", () => {
+  const adjusting = (type, record, slot = 0, rest = {}) => ({
+    type, inputs: { record: ["P2P_RECORD", record, slot], latent: "LATENT" }, outputs: ["P2P_RECORD", "IMAGE"], ...rest,
+  });
+  const recorded = { 1: encoder("a cat"), 2: encoder("fog"), 3: RECORD, 5: sampler(3, ["CONDITIONING", 1, 0], ["CONDITIONING", 2, 0]) };
+  const loading = (file, inputs = {}) => ({ type: "P2PLoadRecord", inputs, outputs: ["P2P_RECORD", "LATENT"], widgets: { file } });
+
+  test("the prompt of the sampler that records, whatever other adjustments stand between", () => {
+    const nodes = {
+      ...recorded,
+      6: adjusting("P2PAdjustMove", 3, 1), 7: adjusting("P2PAdjustScale", 6),
+      8: adjusting("P2PAdjustBlend", 7, 0, { mode: 4 }), 9: adjusting("P2PAdjustMask", 8), 10: adjusting("P2PAdjustBlend", 9),
+    };
+    for (const id of [6, 7, 9, 10]) assert.deepEqual(targetsOf(nodes, id), [ALONE]);
+  });
+
+  test("not the prompts of the edit that is made from the record", () => {
+    const apply = {
+      type: "P2PApply", inputs: { controller: ["P2P_CONTROLLER", 7, 0], record: ["P2P_RECORD", 6, 0] },
+      outputs: ["MODEL", "CONDITIONING", "CONDITIONING", "LATENT"],
+    };
+    const nodes = {
+      ...recorded, 4: encoder("a dog"), 6: adjusting("P2PAdjustMove", 3, 1), 7: replaceNode(1, 4),
+      8: apply, 9: sampler(8, ["CONDITIONING", 8, 1], ["CONDITIONING", 8, 2]),
+    };
+    assert.deepEqual(targetsOf(nodes, 6), [ALONE]);
+  });
+
+  test("a saved one: the server knows its prompt", () => {
+    const file = "a.record.safetensors [output]";
+    assert.deepEqual(targetsOf({ 3: loading(file), 6: adjusting("P2PAdjustMove", 3) }, 6), [{ record: file }]);
+  });
+
+  test("where there is none, or its sampler is not there", () => {
+    assert.equal(targetsOf({ 6: { type: "P2PAdjustMove", inputs: { record: "P2P_RECORD" } } }, 6), "notConnected");
+    assert.equal(targetsOf({ 3: RECORD, 6: adjusting("P2PAdjustMove", 3, 1) }, 6), "noSampler");
+    assert.equal(targetsOf({ 3: loading(""), 6: adjusting("P2PAdjustMove", 3) }, 6), "elsewhere");
+    const computed = { ...loading("a.record.safetensors", { file: ["COMBO", 2, 0] }) };
+    assert.equal(targetsOf({ 2: { type: "X", outputs: ["COMBO"] }, 3: computed, 6: adjusting("P2PAdjustMove", 3) }, 6), "elsewhere");
+  });
+
+  test("a circle ends", () => {
+    assert.equal(targetsOf({ 6: adjusting("P2PAdjustMove", 7), 7: adjusting("P2PAdjustMove", 6) }, 6), "notConnected");
+  });
+});
+
+describe("attention guidance", () => {
+  const guidance = (model) => ({ type: "P2PAttentionGuidance", inputs: { model: model ? ["MODEL", model, 0] : "MODEL" }, outputs: ["MODEL"], widgets: { words: "" } });
+
+  test("the prompt of its sampler, also past a record", () => {
+    const record = { ...RECORD, inputs: { model: ["MODEL", 3, 0] } };
+    const nodes = { 1: encoder("a cat"), 2: encoder("fog"), 3: guidance(), 4: record, 5: sampler(4, ["CONDITIONING", 1, 0], ["CONDITIONING", 2, 0]) };
+    assert.deepEqual(targetsOf(nodes, 3), [ALONE]);
+    assert.equal(targetsOf({ 3: guidance() }, 3), "noSampler");
+  });
+
+  test("the prompts of an edit, before and after P2P Apply", () => {
+    const apply = (model) => ({
+      type: "P2PApply", inputs: { model: model ? ["MODEL", model, 0] : "MODEL", controller: ["P2P_CONTROLLER", 7, 0] },
+      outputs: ["MODEL", "CONDITIONING", "CONDITIONING", "LATENT"],
+    });
+    const prompts = { 1: encoder("a cat"), 2: encoder("a dog"), 7: replaceNode(1, 2) };
+    const positive = ["CONDITIONING", 8, 1];
+    assert.deepEqual(targetsOf({ ...prompts, 3: guidance(), 8: apply(3), 9: sampler(8, positive, positive) }, 3), [SWAP]);
+    assert.deepEqual(targetsOf({ ...prompts, 8: apply(), 3: guidance(8), 9: sampler(3, positive, positive) }, 3), [SWAP]);
   });
 });

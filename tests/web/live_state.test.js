@@ -45,6 +45,13 @@ test("a row with several ranges", () => {
   assert.equal(isActive(row, null), false);
 });
 
+test("a word that was adjusted in the record", () => {
+  const row = { kind: "adjust", words: "red cat", window: [0, 0.4], active: [[0, 2]] };
+  const targets = [{ target: 1, prompt: "a red cat", rows: [row, KEEP] }];
+  assert.equal(rowLabel(row, say), "red cat: adjusted in the record");
+  assert.equal(nowText(after(["run", { ...RUN, targets }], ["step", { step: 0 }]), say), "now: red cat, kept words");
+});
+
 test("late news of an earlier run, or after the end, change nothing", () => {
   const running = after(["run", RUN], ["step", { step: 1 }]);
   assert.equal(reduce(running, "step", { run: "zero", step: 3 }), running);

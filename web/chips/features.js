@@ -2,7 +2,13 @@
 
 const WINDOWS = { name: "word_windows", kind: "word_windows", side: "target", usual: ["cross_start", "cross_end"] };
 
-/** By node: its inputs. `side`: whose words they choose. `single`: one word is chosen rather than several. */
+/** Which word's maps a node changes that adjusts a record; the words are those of the recorded prompt. */
+const ADJUSTED = { name: "word", kind: "words", side: "source", single: true };
+
+/**
+ * By node: its inputs. `side`: whose words they choose. `single`: one word is chosen rather than several; `alone`: the
+ * text takes no other beside it. `noWindows`: the scales of the text hold for the whole run.
+ */
 export const FEATURES = {
   P2PReweightController: [{ name: "scales", kind: "scales", side: "target" }],
   P2PReplaceController: [WINDOWS],
@@ -16,6 +22,10 @@ export const FEATURES = {
   P2PAttentionStore: [{ name: "words", kind: "words", side: "both" }],
   P2PAttentionGuidance: [{ name: "words", kind: "words", side: "both" }],
   P2PRecord: [{ name: "words", kind: "words", side: "source" }],
+  P2PAdjustMove: [ADJUSTED],
+  P2PAdjustScale: [{ name: "scales", kind: "scales", side: "source", noWindows: true }],
+  P2PAdjustBlend: [ADJUSTED, { ...ADJUSTED, name: "with_word", alone: true }],
+  P2PAdjustMask: [ADJUSTED],
   P2PAttentionMaps: [{ name: "words", kind: "words", side: "both" }],
 };
 

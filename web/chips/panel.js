@@ -81,7 +81,7 @@ export function chipPanel(node, features, host) {
   }
 
   function choicesOf({ targets }) {
-    return targets.some(({ source, target }) => /\{[^{}]*\|/.test(`${source ?? ""} ${target}`)) ? t("choices") : "";
+    return targets.some(({ source, target }) => /\{[^{}]*\|/.test(`${source ?? ""} ${target ?? ""}`)) ? t("choices") : "";
   }
 
   function actionsOf(feature) {
@@ -117,10 +117,10 @@ export function chipPanel(node, features, host) {
     };
   }
 
-  function chosen({ single }, text, words, chip, { more, span, from }) {
+  function chosen({ single, alone }, text, words, chip, { more, span, from }) {
     const spanned = span ? texts.withSpan(text, words, from, chip.id) : null;
     if (spanned !== null) return spanned;
-    return single && !more ? texts.withOnly(text, words, chip.id) : texts.withToggled(text, words, chip.id);
+    return alone || (single && !more) ? texts.withOnly(text, words, chip.id) : texts.withToggled(text, words, chip.id);
   }
 
   function canWrite(feature) {

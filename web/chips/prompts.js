@@ -6,6 +6,7 @@ const ENCODERS = ["P2PTextEncode", "P2PTagPrompt"];
 const FOLLOWING = { P2PReplaceController: "replace", P2PRefineController: "refine" };
 const CHAINED = ["P2PReweightController", "P2PMoveController", "P2PLocalBlend"];
 const STORES = ["P2PAttentionStore", "P2PAttentionGuidance", "P2PRecord"];
+const ADJUSTING = ["P2PAdjustMove", "P2PAdjustScale", "P2PAdjustBlend", "P2PAdjustMask"];
 const POSITIVE = 1; // the output of P2P Apply
 const MOST_STEPS = 100;
 
@@ -14,7 +15,7 @@ class Unknown extends Error {}
 
 /**
  * @param {object} node of this pack.
- * @returns {{targets: {source: string|null, target: string, kind: string}[], problem: string|null, isPart: boolean}}
+ * @returns {{targets: ({source: string|null, target: string, kind: string}|{record: string})[], problem: string|null, isPart: boolean}}
  *   `problem`: the key of the message that says why there are none. `isPart`: a combined conditioning has more words.
  */
 export function promptsOf(node) {
@@ -41,8 +42,17 @@ function targetsOf(place, found, steps) {
   }
   if (CHAINED.includes(name)) return chained(place, found, steps);
   if (name === "P2PAttentionMaps") return targetsOf(connected(place, "attention"), found, steps - 1);
+  if (ADJUSTING.includes(name)) return targetsOf(connected(place, "record"), found, steps - 1);
+  if (name === "P2PLoadRecord") return [saved(place)];
   if (STORES.includes(name)) return stored(place, found, steps);
   throw new Unknown("elsewhere");
+}
+
+/** A record that was saved: the server reads the prompt in its file. */
+function saved(place) {
+  const record = isLinked(place.node, "file") ? null : asText(widgetValue(place.node, "file"));
+  if (!record) throw new Unknown("elsewhere");
+  return { record };
 }
 
 function following(place, kind, found, steps) {

@@ -11,8 +11,9 @@ import { windowTrack } from "./track.js";
 /**
  * @param {object} first what the chip shows at first.
  * @param {object} actions as of `windowTrack`, and `setScale(chip, scale)`, `attentionStep()`.
+ * @param {boolean} hasWindow whether the word can have one.
  */
-export function scaleChip(first, actions, t) {
+export function scaleChip(first, actions, t, hasWindow) {
   let chip = first;
   const number = element("span", { class: "p2p-number" });
   const properties = { class: "p2p-word p2p-slider", role: "slider", tabindex: 0 };
@@ -21,9 +22,9 @@ export function scaleChip(first, actions, t) {
   slider.setAttribute("aria-valuemin", String(-LARGEST_SCALE));
   slider.setAttribute("aria-valuemax", String(LARGEST_SCALE));
   const bar = element("i");
-  const track = windowTrack(actions, t, false);
+  const track = hasWindow ? windowTrack(actions, t, false) : null;
   const gauge = element("div", { class: "p2p-gauge", "aria-hidden": "true" }, bar);
-  const root = chipRoot("div", chip, { dataset: { word: chip.id } }, slider, gauge, track.root);
+  const root = chipRoot("div", chip, { dataset: { word: chip.id } }, slider, gauge, track?.root ?? null);
 
   onDrag(slider, {
     start() {
@@ -37,8 +38,8 @@ export function scaleChip(first, actions, t) {
   slider.addEventListener("dblclick", () => change(SCALES.neutral));
   slider.addEventListener("keydown", onKey);
   slider.addEventListener("wheel", onWheel, { passive: false });
-  root.addEventListener("focusin", () => track.setReachable(true));
-  root.addEventListener("focusout", (event) => track.setReachable(root.contains(event.relatedTarget)));
+  root.addEventListener("focusin", () => track?.setReachable(true));
+  root.addEventListener("focusout", (event) => track?.setReachable(root.contains(event.relatedTarget)));
 
   function onKey(event) {
     const wanted = event.altKey ? null : scaleAfter(event);
@@ -86,7 +87,7 @@ export function scaleChip(first, actions, t) {
     slider.setAttribute("aria-valuetext", spokenScale(chip, t));
     slider.setAttribute("aria-readonly", String(readOnly));
     slider.title = tooltipOf(chip, t, readOnly ? "" : t("scaleHelp"));
-    track.update(chip, readOnly);
+    track?.update(chip, readOnly);
   }
 
   return { root, update, focus: () => slider.focus() };

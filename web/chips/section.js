@@ -22,9 +22,9 @@ export function chipSection(feature, actions, t, label) {
 
   function make(chip) {
     if (chip.punctuation || !chip.choosable) return plainWord(chip, tooltipOf(chip, t, ""));
-    if (feature.kind === "scales") return scaleChip(chip, actions, t);
+    if (feature.kind === "scales") return scaleChip(chip, actions, t, !feature.noWindows);
     if (feature.kind === "word_windows") return windowChip(chip, actions, t);
-    return toggleChip(chip, actions, t, t(feature.single ? "singleHelp" : "toggleHelp"));
+    return toggleChip(chip, actions, t, t(feature.alone ? "aloneHelp" : feature.single ? "singleHelp" : "toggleHelp"));
   }
 
   function rebuild(signature, chips) {

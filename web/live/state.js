@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Row one kind of change of some words (see p2p_core/timeline.py).
- * @property {"swap"|"scale"|"move"|"keep"|"self"|"blend"} kind
+ * @property {"swap"|"scale"|"move"|"adjust"|"keep"|"self"|"blend"} kind
  * @property {string} words
  * @property {[number, number]} window in progress, 0 to 1.
  * @property {[number, number][]} active ranges of steps, [first, after last].

@@ -6,7 +6,7 @@ export const STYLE = `
 .p2p-live {
   --p2p-accent: var(--p-primary-color, #64b5f6); --p2p-label: 46%;
   --p2p-swap: #4c9be8; --p2p-scale: #e0913a; --p2p-move: #b07ad9; --p2p-keep: #7f8b99; --p2p-self: #35a58a;
-  --p2p-blend: #d0648a;
+  --p2p-blend: #d0648a; --p2p-adjust: #c9b458;
   box-sizing: border-box; width: 100%; height: 100%; contain: layout size; overflow: hidden;
   display: flex; flex-direction: column; gap: 3px; padding: 2px 4px;
   color: var(--fg-color, #ddd); font: 11px/15px var(--font-inter, system-ui), sans-serif; user-select: none;

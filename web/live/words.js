@@ -11,6 +11,8 @@ export function rowLabel(row, say) {
       return say("scale", { words: row.words, scale: shortNumber(row.scale) });
     case "move":
       return say("move", row) + movement(row);
+    case "adjust":
+      return say("adjust", row);
     case "keep":
       return say("keep", { words: row.words || say("padding") });
     case "self":
@@ -28,7 +30,7 @@ function movement({ offset: [x, y], size }) {
   return ` ${parts.join(" ")}`;
 }
 
-/** What is edited now in one line: swapped, scaled and moved words by name, all else by kind. */
+/** What is edited now in one line: swapped, scaled, moved and adjusted words by name, all else by kind. */
 export function nowText(state, say) {
   const names = new Set(activeRows(state).map((row) => shortLabel(row, say)));
   return names.size ? say("now", { words: [...names].join(", ") }) : say("nothing");
@@ -38,6 +40,7 @@ function shortLabel(row, say) {
   switch (row.kind) {
     case "swap":
     case "move":
+    case "adjust":
       return row.words;
     case "scale":
       return rowLabel(row, say);
