@@ -247,8 +247,8 @@ def other_pictures(prompt, chance, graph):
     node = _some(prompt, chance, "P2PAttentionMaps")
     if node is None:
         return None
-    pictures = _add(prompt, "EmptyImage", width=64, height=64, batch_size=11, color=0)
-    return _set(prompt, node, ("is of a batch of .* image has 11 pictures", "whole decoded batch"), image=pictures)
+    pictures = _add(prompt, "RepeatImageBatch", image=prompt[node]["inputs"]["image"], amount=5)  # after the sampler
+    return _set(prompt, node, (r"is of a batch of .* image has \d+ pictures", "whole decoded batch"), image=pictures)
 
 
 def store_of_no_word(prompt, chance, graph):

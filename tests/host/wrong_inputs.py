@@ -151,7 +151,11 @@ class WrongGraph:
 
 
 def _number(node: str, display: str, name: str, wrong: float, low: str, high: str) -> Wrong:
-    sentence = (rf"^The input {name} of {display} is {wrong}:", rf"give a (whole )?number from {low} to {high}\.$")
+    # The host makes 2.0 of the 2 that a graph has.
+    sentence = (
+        rf"^The input {name} of {display} is {wrong}(\.0)?:",
+        rf"give a (whole )?number from {low} to {high}\.$",
+    )
     return Wrong(f"{display}: {name} {wrong}", node, {name: wrong}, sentence)
 
 
