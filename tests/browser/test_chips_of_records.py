@@ -9,7 +9,8 @@ from p2p.tests.template_files import FOLDER, read_json
 MOVE, SCALE, BLEND, MASK = "P2PAdjustMove", "P2PAdjustScale", "P2PAdjustBlend", "P2PAdjustMask"
 GUIDANCE, PLACE = "P2PAttentionGuidance", (300, 120)
 WORDS = ["a", "photo", "of", "a", "cat", "on", "grass"]
-SECTION = '[data-input="{}"]'
+WORD, SCALES, PHRASES, OTHER = (f"[data-input={name}]" for name in ("word", "scales", "words", "with_word"))
+CLICK = "window.dispatchEvent(new MouseEvent('mouseup'))"  # after any click the front end looks at the graph
 CONNECT = """([kind, file]) => {
   const add = (kind, pos) => {
     const node = LiteGraph.createNode(kind);
@@ -23,7 +24,7 @@ CONNECT = """([kind, file]) => {
     record.widgets.find((w) => w.name === 'file').value = file;
   }
   record.connect(0, add(kind, [0, 2400]), 'record');
-  window.dispatchEvent(new MouseEvent('mouseup')); // as after any click
+  window.dispatchEvent(new MouseEvent('mouseup'));
 }"""
 
 
@@ -34,11 +35,10 @@ def recorded(page):
     return page
 
 
-def shown(page, kind, name, word="cat"):
-    """A section of a node's chips in view, once the server has told its words."""
+def shown(page, kind, section):
+    """The section of a node's chips, in view, once the server has told the words."""
     canvas.show(page, kind, 1.25, PLACE)
-    section = SECTION.format(name)
-    chip(page, word, section).wait_for()
+    page.locator(section).locator("[data-word=source0], [data-word=target0]").wait_for()
     return section
 
 
@@ -47,7 +47,7 @@ def words(page, section):
 
 
 def test_a_word_of_the_recorded_prompt_is_chosen(recorded):
-    section = shown(recorded, MOVE, "word")
+    section = shown(recorded, MOVE, WORD)
     assert words(recorded, section) == WORDS
     assert chip(recorded, "cat", section).get_attribute("aria-pressed") == "true"
     chip(recorded, "grass", section).click()
@@ -55,13 +55,14 @@ def test_a_word_of_the_recorded_prompt_is_chosen(recorded):
     ui.settle(recorded)
     assert text(recorded, MOVE, "word") == "grass, photo"
     ui.set_widget(recorded, "P2PTextEncode", "text", "two birds on grass")
+    recorded.evaluate(CLICK)
     chip(recorded, "birds", section).wait_for()
     assert words(recorded, section) == ["two", "birds", "on", "grass"]
 
 
 def test_scales_of_a_record_have_no_windows(recorded):
     recorded.evaluate(CONNECT, [SCALE, None])
-    section = shown(recorded, SCALE, "scales")
+    section = shown(recorded, SCALE, SCALES)
     drag(recorded, chip(recorded, "cat", section).locator(".p2p-slider"), 40 * 1.25)
     assert text(recorded, SCALE) == "cat: 1.5"
     ui.screenshot(recorded, "chips_adjust_scale")
@@ -71,11 +72,11 @@ def test_scales_of_a_record_have_no_windows(recorded):
 
 def test_one_word_is_chosen_to_blend_with(recorded):
     recorded.evaluate(CONNECT, [BLEND, None])
-    own, other = shown(recorded, BLEND, "word"), SECTION.format("with_word")
+    own = shown(recorded, BLEND, f".p2p-chips:has({OTHER}) {WORD}")
     chip(recorded, "cat", own).click()
     chip(recorded, "photo", own).click(modifiers=["Control"])
-    chip(recorded, "on", other).click()
-    chip(recorded, "grass", other).click(modifiers=["Control"])
+    chip(recorded, "on", OTHER).click()
+    chip(recorded, "grass", OTHER).click(modifiers=["Control"])
     ui.settle(recorded)
     ui.screenshot(recorded, "chips_adjust_blend")
     assert (text(recorded, BLEND, "word"), text(recorded, BLEND, "with_word")) == ("cat, photo", "grass")
@@ -99,26 +100,26 @@ def saved(host):
     return f"{file['subfolder']}/{file['filename']} [output]"
 
 
-def test_words_of_a_saved_record(recorded, saved):
-    recorded.evaluate(CONNECT, [MASK, saved])
-    section = shown(recorded, MASK, "word")
-    assert words(recorded, section) == WORDS
-    chip(recorded, "cat", section).click()
-    ui.settle(recorded)
-    assert text(recorded, MASK, "word") == "cat"
+def test_words_of_a_saved_record(page, saved):
+    page.evaluate(CONNECT, [MASK, saved])
+    section = shown(page, MASK, WORD)
+    assert words(page, section) == WORDS
+    chip(page, "cat", section).click()
+    ui.settle(page)
+    assert text(page, MASK, "word") == "cat"
 
 
-def test_a_record_that_is_gone_is_said(recorded, complaints):
-    complaints.expect("400")
-    recorded.evaluate(CONNECT, [MASK, "gone.record.safetensors"])
-    canvas.show(recorded, MASK, 1.25, PLACE)
-    note = recorded.locator(".p2p-note").filter(has_text='There is no file "gone.record.safetensors"')
+def test_a_record_that_is_gone_is_said(page, complaints):
+    complaints.expect("answer 400 .*/prompt_to_prompt/words")
+    page.evaluate(CONNECT, [MASK, "gone.record.safetensors"])
+    canvas.show(page, MASK, 1.25, PLACE)
+    note = page.locator(".p2p-note").filter(has_text='There is no file "gone.record.safetensors"')
     note.first.wait_for()
 
 
 def test_words_of_guidance_are_chosen(page):
     ui.load(page, ui.template("guidance_mini"))
-    section = shown(page, GUIDANCE, "words", "purple")
+    section = shown(page, GUIDANCE, PHRASES)
     assert words(page, section) == ["a", "purple", "car", "and", "a", "green", "star", "on", "wood"]
     chip(page, "wood", section).click()
     ui.settle(page)

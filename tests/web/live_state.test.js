@@ -48,7 +48,7 @@ test("a row with several ranges", () => {
 test("a word that was adjusted in the record", () => {
   const row = { kind: "adjust", words: "red cat", window: [0, 0.4], active: [[0, 2]] };
   const targets = [{ target: 1, prompt: "a red cat", rows: [row, KEEP] }];
-  assert.equal(rowLabel(row, say), "red cat: adjusted in the record");
+  assert.equal(rowLabel(row, say), "red cat: adjusted");
   assert.equal(nowText(after(["run", { ...RUN, targets }], ["step", { step: 0 }]), say), "now: red cat, kept words");
 });
 
