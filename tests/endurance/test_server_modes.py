@@ -2,6 +2,7 @@
 
 import math
 import os
+import statistics
 import subprocess
 
 import numpy
@@ -12,6 +13,7 @@ from p2p.tests.endurance.faults_graphs import KINDS, MODEL, loaded_from, plain, 
 from p2p.tests.endurance.faults_server import differing, faulty_server
 
 SEED, WATCHED = 81, "store, live"
+PICTURES = 9  # of every edit in fp16
 GRAPHS = tuple(KINDS) if SOAK else ("local blend", WATCHED)
 MODES = {
     "cache-none": ("--cache-none",),
@@ -51,16 +53,21 @@ def test_edits_are_the_same_in_every_mode(comfyui, by_default, tmp_path, mode):
 def test_fp16_costs_edits_what_it_costs_any_run(faulty, comfyui, tmp_path):
     """With --force-fp16 and the model in fp16: the same as without the option, and as far from fp32 as a plain run.
 
-    Rounding differs from picture to picture; an edit that lost precision by itself would be several times further off.
+    A picture whose sampling happens to be unstable is far off whoever makes it, so that the median of several is
+    compared; an edit that lost precision by itself would be further off in all of them.
     """
-    graphs = {**{name: kind(SEED) for name, kind in KINDS.items()}, "plain": plain(SEED)}
-    halves = {name: with_inputs(graph, MODEL, precision="fp16") for name, graph in graphs.items()}
-    exact = {name: faulty.made(graph) for name, graph in graphs.items()}
-    expected = {name: faulty.made(graph) for name, graph in halves.items()}
+    made = {**KINDS, "plain": plain}
+    graphs = {(name, seed): make(seed) for name, make in made.items() for seed in range(SEED, SEED + PICTURES)}
+    halves = {key: with_inputs(graph, MODEL, precision="fp16") for key, graph in graphs.items()}
+    exact = {key: faulty.made(graph) for key, graph in graphs.items()}
+    expected = {key: faulty.made(graph) for key, graph in halves.items()}
     with faulty_server(comfyui, tmp_path, ("--force-fp16",)) as server:
-        found = {name: server.made(graph) for name, graph in halves.items()}
-    assert {name: differing(found[name], expected[name]) for name in found} == {name: [] for name in found}
-    errors = {name: _relative(found[name], exact[name]) for name in found}
+        found = {key: server.made(graph) for key, graph in halves.items()}
+    assert {key: differing(found[key], expected[key]) for key in found} == {key: [] for key in found}
+    distances = {key: _relative(found[key], exact[key]) for key in found}
+    errors = {
+        name: statistics.median(distance for (of, _), distance in distances.items() if of == name) for name in made
+    }
     note("fp16", errors=errors)
     assert 0 < errors["plain"] < 0.05
     assert max(errors.values()) < 4 * errors["plain"], errors
