@@ -13,7 +13,7 @@ from ...p2p_core.key_words import with_key_words
 from ...p2p_core.source_record import SourceRecord
 from .guarding import guarded
 from .replaying import RecordedSource
-from .text import PROMPT_KEY, refuse_other_prompts
+from .text import PROMPT_KEY, recorded_entries
 
 GROUP_KEY = "p2p_group"  # in a conditioning entry's dictionary: the Group whose rows it holds
 
@@ -110,11 +110,10 @@ def merged(
     Raises:
         P2PError: the parts cannot be sampled together, or the record is of another prompt.
     """
-    if record is not None:
-        refuse_other_prompts(record, [entry.source for entry in conditioning.entries])
+    numbers = [] if record is None else recorded_entries(record, [entry.source for entry in conditioning.entries])
     entries = [
-        _merged_entry(entry, controlnet_prompt, node, None if record is None else (record, number))
-        for number, entry in enumerate(conditioning.entries)
+        _merged_entry(entry, controlnet_prompt, node, None if record is None else (record, numbers[place]))
+        for place, entry in enumerate(conditioning.entries)
     ]
     return [*entries, *conditioning.unedited]
 

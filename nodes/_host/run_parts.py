@@ -16,7 +16,7 @@ from .live import Live
 from .live_maps import LiveMaps
 from .pacing import Pace
 from .plans import Operators, plans_of, sourceless_plans_of
-from .record_facts import run_facts
+from .record_facts import run_facts, without_state
 from .record_plan import RunSize
 from .recording import finish_captures, new_captures, replayed_record, source_entries, words_for_records
 from .run import Mark, Run
@@ -59,7 +59,8 @@ class RunParts:
         masks = self.blending.masks_of_rows() if self.blending is not None and self.recordings else ()
         for recording in self.recordings:
             recording.finish(result, masks)
-        finish_captures(self.captures, self.facts, self.inputs.entries, self.inputs.start, result, self.words)
+        facts = without_state(self.facts, self.inputs.guider)
+        finish_captures(self.captures, facts, self.inputs.entries, self.inputs.start, result, self.words)
 
     def refuse_lost_edits(self) -> None:
         """Raises:

@@ -195,7 +195,7 @@ OBJECTS = [
     Wrong("a record of one prompt for two", "P2PApply",
           {"record": attrgetter("record"),
            "controller": lambda good: _following(good, [*good.source, *good.source], 2)},
-          ("The record is of 1 prompts, the source of the controller has 2", "connect the conditioning")),
+          ("The record is of 1 prompt, the source of the controller has 2", "connect the conditioning")),
     Wrong("a store of a model without cross-attention", "P2PAttentionStore", {"model": _other_model},
           ("Flux has no cross-attention", "Connect one of those")),
     Wrong("source and target of other encoders", "P2PApply",
