@@ -37,11 +37,13 @@ class Group:
     Attributes:
         node: the id of the P2P Apply that made it, to show there what is edited; None where nobody can see it.
         recorded: the source where it was recorded before; the rows are ``[target 1 … target n]`` then.
+        asked: the controller as the user made it, where a record of key words leaves a part of it only.
     """
 
     controller: Controller
     node: str | None = None
     recorded: RecordedSource | None = None
+    asked: Controller | None = None
 
     @property
     def rows(self) -> int:
@@ -136,7 +138,7 @@ def _merged_entry(
     controller = entry.controller
     if source is not None and source.kind == "maps":
         controller = with_key_words(controller, source.record.positions(source.entry))
-    extras[GROUP_KEY] = Group(controller, node, source)
+    extras[GROUP_KEY] = Group(controller, node, source, None if controller is entry.controller else entry.controller)
     text = texts[first:]
     if controlnet_prompt == "source":
         extras["cross_attn_controlnet"] = texts[:1].expand_as(text)
