@@ -308,7 +308,7 @@ GRAPHS = [
         good.model, *_applied(good)[1:], steps=2),
         ("without its model", "connect the model output of the same P2P Apply")),
     WrongGraph("a latent from before P2P Apply", lambda good: sample(*_applied(good, latent=good.latent), steps=2),
-               ("The latent has 1 rows", "connect the latent output of P2P Apply")),
+               ("The latent has 1 row", "connect the latent output of P2P Apply")),
     WrongGraph("two edits with other numbers of targets combined", lambda good: sample(
         *_applied(good, positive=[*_applied(good)[1], *_applied(good, _combined(good))[1]]), steps=2),
         ("different numbers of targets", "cannot be combined")),
