@@ -205,21 +205,17 @@ def with_picture(model, seed):
     return patched
 
 
-class Counting:
-    """A patch with state: what it has seen so far."""
+def counting(model, _):
+    """A patch with state: what it has seen so far. Of an object, every clone of a model would have its own."""
+    patched = model.clone()
+    seen, last = 0.0, None
 
-    def __init__(self) -> None:
-        self.seen, self.last = 0.0, None
-
-    def __call__(self, q, k, v, options):
-        self.seen += 1.0
-        self.last = q.mean(dim=1)
+    def count(q, k, v, options):
+        nonlocal seen, last
+        seen, last = seen + 1.0, q.mean(dim=1)
         return q, k, v
 
-
-def counting(model, _):
-    patched = model.clone()
-    patched.set_model_attn2_patch(Counting())
+    patched.set_model_attn2_patch(count)
     return patched
 
 
