@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 from ..p2p_core.attention_pictures import heat_map, hue_map, hues, mask_of
 from ..p2p_core.attention_words import Column, WordMap
 from ..p2p_core.errors import P2PError
+from ..p2p_core.wording import counted
 from .labels import Entry, font_size_for, legend, legend_height, strip, with_corner_label
 
 _MOST_TILES_A_LINE = 8
@@ -134,8 +135,8 @@ def word_masks(columns: Sequence[Column], threshold: float, height: int, width: 
     count = sum(map(len, columns))
     if count * height * width > _MOST_MASK_PIXELS:
         raise P2PError(
-            f"{count} masks of {width}×{height} would take {4 * count * height * width / 2**30:.0f} GiB: name the "
-            "words you want to see in P2P Attention Maps."
+            f"{counted(count, 'mask')} of {width}×{height} would take {4 * count * height * width / 2**30:.0f} GiB: "
+            "name the words you want to see in P2P Attention Maps."
         )
     masks = torch.zeros(count, height, width)
     for mask, word in zip(masks, (word for column in columns for word in column), strict=True):

@@ -7,6 +7,7 @@ from ..p2p_core.attention_words import MEAN, picture_labels, word_columns
 from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_words
 from ..p2p_core.prompt import content_key
+from ..p2p_core.wording import counted
 from ._host.versions import schema
 from .attention_layouts import blend, contact_sheet, one_word, word_masks
 from .attention_viewer import Shown, viewer_ui
@@ -161,8 +162,8 @@ def _pictures(image, count: int):
     """
     if len(image) != count:
         raise P2PError(
-            f"The attention is of a batch of {count}, but image has {len(image)} pictures: connect the whole decoded "
-            "batch of the sampler that was recorded."
+            f"The attention is of a batch of {count}, but image has {counted(len(image), 'picture')}: connect the "
+            "whole decoded batch of the sampler that was recorded."
         )
     return image[..., :3].float().cpu().expand(-1, -1, -1, 3)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ..p2p_core.edit import Controller, Edit
 from ..p2p_core.errors import P2PError
 from ..p2p_core.prompt import Prompt
+from ..p2p_core.wording import counted
 from ._host.conditioning import EditedConditioning, EntryEdits
 from ._host.text import prompt_of, told_apart
 
@@ -21,8 +22,8 @@ def edited_conditioning(source: list, target: list, edit_of: EditOf) -> EditedCo
     targets, extra = _with_prompts(target, "target")
     if len(sources) != len(targets):
         raise P2PError(
-            f"The source conditioning has {len(sources)} prompts and the target {len(targets)}: combine the same "
-            "number of P2P Text Encode prompts on both sides, in the same order."
+            f"The source conditioning has {counted(len(sources), 'prompt')} and the target {len(targets)}: combine the "
+            "same number of P2P Text Encode prompts on both sides, in the same order."
         )
     if any(all(entry[0] is not other[0] for other in unedited) for entry in extra):
         raise P2PError(

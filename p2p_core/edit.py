@@ -68,10 +68,20 @@ class Edit:
             return False
         if self.source == self.target:
             return True
-        window_of = dict.fromkeys(self.inherits.nonzero().flatten().tolist(), self.cross_window)
-        for positions, window in self.word_windows:
-            window_of.update(dict.fromkeys(window_of.keys() & positions, window))
+        window_of = self.windows_of(self.inherits.nonzero().flatten().tolist())
         return all(window is None or window.is_empty for window in (self.self_window, *window_of.values()))
+
+    def windows_of(self, tokens: Iterable[int]) -> dict[int, Window]:
+        """When target tokens inherit, of those that do."""
+        found = dict.fromkeys(tokens, self.cross_window)
+        for positions, window in self.word_windows:
+            found.update(dict.fromkeys(found.keys() & positions, window))
+        return found
+
+    def windows_of_source(self, positions: Iterable[int]) -> dict[int, Window]:
+        """When target tokens inherit from some tokens of the source, by target token."""
+        takes = (self.alignment.mapper[list(positions)] != 0).any(dim=0) & self.inherits
+        return self.windows_of(takes.nonzero().flatten().tolist())
 
     def _joint_scales(self) -> Iterable[float]:
         """The scales of each token in each window, multiplied: 2 and then 0.5 is no scale."""

@@ -10,10 +10,11 @@ from .record_homes import Stretch
 
 # By name: of which type, and of which its parts are (None where it has none).
 _FACTS: Mapping[str, tuple[type, type | None]] = {
-    "model": (str, None), "loras": (str, None), "patches": (list, str), "size": (list, int), "pictures": (int, None),
+    "model": (str, None), "prediction": (str, None), "loras": (str, None), "patches": (list, str),
+    "settings": (dict, None), "size": (list, int), "pictures": (int, None),
     "levels": (list, str), "sampler": (str, None), "sampler_options": (dict, None), "guidance": (dict, None),
     "noise": (bool, None), "start": (str, None), "mask": (str, None), "negative": (list, str),
-    "unedited": (list, str), "places": (list, str), "control": (list, list), "keep": (str, None),
+    "unedited": (list, str), "places": (list, str), "hooks": (list, str), "control": (list, list), "keep": (str, None),
     "pooling": (int, None), "prompts": (list, dict),
 }  # fmt: skip
 _OF_A_PROMPT: Mapping[str, tuple[type, type | None]] = {
@@ -45,6 +46,8 @@ def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor] | Mapping
         return "what it says of what it keeps cannot be"
     if len(facts["size"]) != 3 or min(facts["size"]) < 1 or facts["pictures"] < 1:
         return "what it says of its size cannot be"
+    if any(not one or type(one[0]) is not str for one in facts["control"]) or not _are_settings(facts["settings"]):
+        return "what it says of ControlNets or other nodes cannot be"
     for prompt in facts["prompts"]:
         if _not_as(prompt, _OF_A_PROMPT) or not _are_tokens(prompt["positions"], prompt["tokens"]):
             return "what it says of its prompts cannot be"
@@ -64,6 +67,15 @@ def _not_as(facts: Mapping[str, Any], wanted: Mapping[str, tuple[type, type | No
         if type(value) is not kind or (part is not None and any(type(one) is not part for one in value)):
             return name
     return ""
+
+
+def _are_settings(settings: Mapping[str, Any]) -> bool:
+    """Texts by patch and path."""
+    return all(
+        type(paths) is dict
+        and all(type(values) is list and all(type(one) is str for one in values) for values in paths.values())
+        for paths in settings.values()
+    )
 
 
 def _are_tokens(positions: Sequence[int], tokens: int) -> bool:

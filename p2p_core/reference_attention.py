@@ -38,8 +38,8 @@ class StayLike(Objective):
             )
         if record.row_count not in (1, rows):
             raise P2PError(
-                f"The reference of P2P Attention Guidance is of {record.row_count} pictures, but {rows} are sampled: "
-                "record one picture, or as many as are guided."
+                f"The reference of P2P Attention Guidance is of {record.row_count} pictures, but the sampler makes "
+                f"{rows}: record one picture, or as many as are guided."
             )
         steps = [self._maps_of(step, record.row_count) for step in range(len(record.progress))]
         return StayLikeMaps(tuple(record.progress), torch.stack(steps))

@@ -3,7 +3,7 @@
 A row is plain data that JSON can hold. Its steps are computed here, so that who draws it repeats no rule of windows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .adjustment import Positions
@@ -15,10 +15,22 @@ from .word_alignment import WordPair
 
 Row = dict[str, object]
 _Found = tuple[Row, Window]
+_TAKEN = ("swap", "adjust", "keep", "self")  # rows of what is taken from the source
+
+
+@dataclass(frozen=True)
+class KeptSteps:
+    """The steps of which a record has any attention of a source."""
+
+    cross: Collection[int]
+    self_attention: Collection[int]
 
 
 def timeline(
-    controllers: Sequence[Controller], progress: Sequence[float], adjusted: Sequence[Positions] = ()
+    controllers: Sequence[Controller],
+    progress: Sequence[float],
+    adjusted: Sequence[Positions] = (),
+    kept: Sequence[KeptSteps | None] = (),
 ) -> list[list[dict]]:
     """What is edited when, for prompts that are sampled together.
 
@@ -27,6 +39,7 @@ def timeline(
         progress: at the start of every step.
         adjusted: per controller, the tokens of its source whose maps were adjusted in a record; () where all of them
             take their source as it is.
+        kept: per controller, when its source can be taken from a record; None for always.
 
     Returns:
         Per controller and target ``{"target": its number from 1, "prompt": its text, "rows": [...]}``. Every row has
@@ -34,24 +47,31 @@ def timeline(
         ``active``, the ranges [first, after last] of the steps it acts in; beside that what its kind needs.
     """
     changed = adjusted or [()] * len(controllers)
+    available = kept or [None] * len(controllers)
     of_target = zip(*(one.edits for one in controllers), strict=True)
-    targets = [_targets_alike(edits, changed, progress) for edits in of_target]
+    targets = [_targets_alike(edits, changed, available, progress) for edits in of_target]
     return [
         [{"target": number, **target} for number, target in enumerate(own, start=1)]
         for own in zip(*targets, strict=True)
     ]
 
 
-def _targets_alike(edits: Sequence[Edit], adjusted: Sequence[Positions], progress: Sequence[float]) -> list[dict]:
+def _targets_alike(
+    edits: Sequence[Edit],
+    adjusted: Sequence[Positions],
+    kept: Sequence[KeptSteps | None],
+    progress: Sequence[float],
+) -> list[dict]:
     """One target of every controller: they share their row of the batch."""
     # As the plan of a run has it: an identity stays one only where nothing of its row is edited or adjusted.
     is_equal = not any(adjusted) and all(edit.is_identity for edit in edits)
     blend = next((edit.blend for edit in edits if edit.blend is not None), None)  # one mask per picture
     shown = []
-    for edit, changed in zip(edits, adjusted, strict=True):
+    for edit, changed, available in zip(edits, adjusted, kept, strict=True):
         rows = [] if is_equal else _rows_of(edit, changed)
         rows += _blend_row(edit.blend) if edit.blend is blend else []
-        shown.append({"prompt": edit.target.text, "rows": [_with_steps(row, window, progress) for row, window in rows]})
+        with_steps = [_with_steps(row, window, progress, available) for row, window in rows]
+        shown.append({"prompt": edit.target.text, "rows": with_steps})
     return shown
 
 
@@ -101,10 +121,7 @@ def _inherited(edit: Edit) -> dict[tuple[bool, Window], _Words]:
 
 def _inheriting(edit: Edit) -> Iterator[tuple[Word, WordPair, Window]]:
     """Every word of the target that takes the source's attention, of which pair, and when."""
-    inherits = _inheriting_positions(edit)
-    window_of = dict.fromkeys(inherits, edit.cross_window)
-    for positions, window in edit.word_windows:
-        window_of.update(dict.fromkeys(inherits.intersection(positions), window))
+    window_of = edit.windows_of(_inheriting_positions(edit))
     for pair in edit.alignment.pairs:
         for word in pair.target:
             for window in {window_of[position] for position in word.positions if position in window_of}:
@@ -171,10 +188,13 @@ def _row(kind: str, prompt: Prompt, words: Sequence[Word], **more: object) -> Ro
     return {"kind": kind, "words": _phrases(prompt, words), **more}
 
 
-def _with_steps(row: Row, window: Window, progress: Sequence[float]) -> Row:
+def _with_steps(row: Row, window: Window, progress: Sequence[float], kept: KeptSteps | None) -> Row:
     # A local blend that starts at 1 has its mask still at the last noise level, where a window would be empty.
     is_last = row["kind"] == "blend"
     acts = [value >= window.start if is_last else window.contains(value) for value in progress]
+    if kept is not None and row["kind"] in _TAKEN:
+        available = kept.self_attention if row["kind"] == "self" else kept.cross
+        acts = [is_open and step in available for step, is_open in enumerate(acts)]
     return {**row, "window": [window.start, window.end], "active": _ranges(acts)}
 
 

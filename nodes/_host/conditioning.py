@@ -13,7 +13,7 @@ from ...p2p_core.key_words import with_key_words
 from ...p2p_core.source_record import SourceRecord
 from .guarding import guarded
 from .replaying import RecordedSource
-from .text import PROMPT_KEY, refuse_other_prompts
+from .text import PROMPT_KEY, recorded_entries
 
 GROUP_KEY = "p2p_group"  # in a conditioning entry's dictionary: the Group whose rows it holds
 
@@ -37,11 +37,13 @@ class Group:
     Attributes:
         node: the id of the P2P Apply that made it, to show there what is edited; None where nobody can see it.
         recorded: the source where it was recorded before; the rows are ``[target 1 … target n]`` then.
+        asked: the controller as the user made it, where a record of key words leaves a part of it only.
     """
 
     controller: Controller
     node: str | None = None
     recorded: RecordedSource | None = None
+    asked: Controller | None = None
 
     @property
     def rows(self) -> int:
@@ -110,11 +112,10 @@ def merged(
     Raises:
         P2PError: the parts cannot be sampled together, or the record is of another prompt.
     """
-    if record is not None:
-        refuse_other_prompts(record, [entry.source for entry in conditioning.entries])
+    numbers = [] if record is None else recorded_entries(record, [entry.source for entry in conditioning.entries])
     entries = [
-        _merged_entry(entry, controlnet_prompt, node, None if record is None else (record, number))
-        for number, entry in enumerate(conditioning.entries)
+        _merged_entry(entry, controlnet_prompt, node, None if record is None else (record, numbers[place]))
+        for place, entry in enumerate(conditioning.entries)
     ]
     return [*entries, *conditioning.unedited]
 
@@ -137,7 +138,7 @@ def _merged_entry(
     controller = entry.controller
     if source is not None and source.kind == "maps":
         controller = with_key_words(controller, source.record.positions(source.entry))
-    extras[GROUP_KEY] = Group(controller, node, source)
+    extras[GROUP_KEY] = Group(controller, node, source, None if controller is entry.controller else entry.controller)
     text = texts[first:]
     if controlnet_prompt == "source":
         extras["cross_attn_controlnet"] = texts[:1].expand_as(text)

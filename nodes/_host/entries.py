@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ...p2p_core.errors import P2PError
+from ...p2p_core.wording import counted
 from .conditioning import GROUP_KEY, Group
 
 EntryKey = tuple[str, Any]  # the name of the guider's list and the entry's uuid
@@ -48,8 +49,8 @@ def rows_per_group(groups: Sequence[Group], noise: torch.Tensor, has_edits: bool
         )
     if noise.shape[0] % rows:
         raise P2PError(
-            f"The latent has {noise.shape[0]} rows, but every group needs {rows} (a source and its targets): connect "
-            "the latent output of P2P Apply to the sampler."
+            f"The latent has {counted(noise.shape[0], 'row')}, but every group needs {rows} (a source and its "
+            "targets): connect the latent output of P2P Apply to the sampler."
         )
     return rows
 

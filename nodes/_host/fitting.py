@@ -1,12 +1,14 @@
 """Whether a model, the prompts and the latent that P2P Apply gets go together."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 
 from ...p2p_core.errors import P2PError
 from ...p2p_core.local_blend import LocalBlend, user_mask
-from .conditioning import EditedConditioning
+from ...p2p_core.wording import counted
+from .conditioning import GROUP_KEY, EditedConditioning
 
 
 def refuse_other_encoder(model, controller: EditedConditioning, negative: list) -> None:
@@ -35,9 +37,29 @@ def refuse_other_latent(model, samples: torch.Tensor) -> None:
     wanted = model.get_model_object("latent_format").latent_channels
     if samples.shape[1] != wanted and bool(samples.any()):
         raise P2PError(
-            f"The latent has {samples.shape[1]} channels, but the model has {wanted}: encode the picture with the VAE "
-            "of the same checkpoint."
+            f"The latent has {counted(samples.shape[1], 'channel')}, but the model has {wanted}: encode the picture "
+            "with the VAE of the same checkpoint."
         )
+
+
+def refuse_appended_tokens(entries: Iterable[Mapping]) -> None:
+    """The text of an entry of P2P Apply must still have the tokens of its prompts, of which edits know what they are.
+
+    Raises:
+        P2PError: another node put tokens behind them, or took some away.
+    """
+    for entry in entries:
+        group = entry.get(GROUP_KEY)
+        if group is None:
+            continue
+        prompts = [group.controller.source, *(edit.target for edit in group.controller.edits)]
+        expected = math.lcm(*(prompt.token_count for prompt in prompts))
+        if entry["cross_attn"].shape[1] != expected:
+            raise P2PError(
+                f"The positive of P2P Apply had {counted(expected, 'token')} and reached the sampler with "
+                f"{entry['cross_attn'].shape[1]}: a node behind P2P Apply changed their number, as ConditioningConcat "
+                "does. Append to source and target before they are edited."
+            )
 
 
 def refuse_lost_masks(controller: EditedConditioning, samples: torch.Tensor) -> None:

@@ -33,6 +33,11 @@ def refuse_model_without_edits(model) -> None:
         )
 
 
+def is_guard(hook: Hook) -> bool:
+    """Whether a hook is this pack's own, which does nothing to a model."""
+    return isinstance(hook, _RefusingHook)
+
+
 def without_empty_hooks(conds: dict[str, list[dict]]) -> None:
     """Takes away the None that the host leaves of a group whose hooks added nothing, and then stumbles over.
 

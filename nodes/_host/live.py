@@ -11,6 +11,7 @@ Nothing here asks the device for anything. One run follows another on the same n
 sampling goes in stages; the name of a run keeps late news of one from being taken for news of the next.
 """
 
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,13 +23,17 @@ from .browser import browser_listens, tell_browser
 from .conditioning import Group
 from .live_maps import LiveMaps
 from .plans import adjusted_positions
+from .record_gaps import Gaps
 from .run import Run
 
 
 class Live:
     """What is told of one run."""
 
-    def __init__(self, groups: Sequence[Group], maps: LiveMaps) -> None:
+    def __init__(self, groups: Sequence[Group], maps: LiveMaps, gaps: Gaps) -> None:
+        if gaps.note:
+            logging.warning("Prompt-to-Prompt: %s", gaps.note)
+        self._gaps = gaps
         self._groups = tuple(groups) if browser_listens() else ()
         # Those of one P2P Apply; several have their conditionings combined.
         self._nodes = tuple(dict.fromkeys(group.node for group in self._groups if group.node is not None))
@@ -41,11 +46,12 @@ class Live:
         if not self._nodes:
             return
         controllers = [group.controller for group in self._groups]
-        of_group = timeline(controllers, progress, [adjusted_positions(group) for group in self._groups])
+        adjusted = [adjusted_positions(group) for group in self._groups]
+        of_group = timeline(controllers, progress, adjusted, [self._gaps.kept.get(group) for group in self._groups])
         for node in self._nodes:
             own = zip(self._groups, of_group, strict=True)
             targets = [target for group, targets in own if group.node == node for target in targets]
-            self._tell("run", node, progress=list(progress), end_progress=end, targets=targets)
+            self._tell("run", node, progress=list(progress), end_progress=end, targets=targets, note=self._gaps.note)
 
     def step(self, step: int, total: int) -> None:
         """Before every model call."""

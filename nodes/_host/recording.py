@@ -18,23 +18,23 @@ from ...p2p_core.source_record import RecordHandle, SourceRecord
 from .areas import is_part_of_picture
 from .capturing import Capture
 from .conditioning import GROUP_KEY, Group
-from .entries import UNEDITED, EntryKey
+from .entries import EntryKey
+from .entry_facts import as_unedited, sources_among
 from .record_facts import Start, refuse_other_run
 from .record_plan import RecordPlan, RunSize
 from .storing import Recording, labelled
-from .text import PROMPT_KEY, prompt_facts
+from .text import prompt_facts, prompt_of
 
 
 def source_entries(entries: Mapping[EntryKey, dict]) -> dict[EntryKey, Prompt]:
     """The prompts with words that a run has as positives, in order; of an edit that of the source."""
     found = {}
-    for key, entry in entries.items():
-        if key[0] in UNEDITED:
-            continue
-        if GROUP_KEY in entry:
-            found[key] = entry[GROUP_KEY].controller.source
-        elif PROMPT_KEY in entry:
-            found[key] = entry[PROMPT_KEY]
+    for key in sources_among(entries):
+        entry = entries[key]
+        # As an edit will read it: with the tokens that another node appended.
+        prompt = entry[GROUP_KEY].controller.source if GROUP_KEY in entry else prompt_of([entry["cross_attn"], entry])
+        if prompt is not None:
+            found[key] = prompt
     return found
 
 
@@ -188,5 +188,6 @@ def replayed_record(groups: Sequence[Group], facts: Mapping) -> SourceRecord | N
             "Conditionings of P2P Apply nodes with different records cannot be combined: give each the same record."
         )
     record = next(iter(records.values()))
-    refuse_other_run(record.facts, facts)
+    used = {group.recorded.entry for group in groups if group.recorded is not None}
+    refuse_other_run(as_unedited(record.facts, used), facts)
     return record

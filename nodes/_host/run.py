@@ -9,6 +9,7 @@ import torch
 from ...p2p_core.errors import P2PError
 from ...p2p_core.operators import TokenOperators
 from ...p2p_core.source_record import Moment, level_name
+from ...p2p_core.wording import counted
 from .capturing import Capture, LayerName
 from .conditioning import Group
 from .plans import Operators
@@ -155,9 +156,10 @@ class Run:
         rows, chunks = options["original_shape"][0], len(options["cond_or_uncond"])
         if tensor.shape[0] != rows or rows % (chunks * self.rows):
             raise P2PError(
-                f"{tensor.shape[0]} rows reached the attention where {rows}, a multiple of {chunks}×{self.rows}, were "
-                "expected: another node changes the batch inside the model (Attention Couple and regional prompts by "
-                "attention do). Take that node out; for regions, combine prompts with masks or areas."
+                f"{counted(tensor.shape[0], 'row')} reached the attention where {rows}, a multiple of "
+                f"{chunks}×{self.rows}, were expected: another node changes the batch inside the model (Attention "
+                "Couple and regional prompts by attention do). Take that node out; for regions, combine prompts with "
+                "masks or areas."
             )
 
 

@@ -9,6 +9,7 @@ from ...p2p_core.placement import Grid
 from ...p2p_core.source_record import RecordHandle
 from .conditioning import Group
 from .entries import EntryKey, entries_of, groups_of, refuse_cut_groups, rows_per_group
+from .fitting import refuse_appended_tokens
 from .guarding import refuse_model_without_edits
 from .progress import progress_of
 from .record_facts import Start
@@ -80,6 +81,7 @@ def inputs_of(guider, start: Start, has_edits: bool) -> RunInputs:
     *progress, end = progress_of(guider.model_patcher.get_model_object("model_sampling"), start.sigmas)
     entries = entries_of(guider.conds)
     groups = groups_of(entries)
+    refuse_appended_tokens(entries[key] for key in groups)
     if groups:
         refuse_model_without_edits(guider.model_patcher)  # of an entry with hooks of its own, which has no guard
     rows = rows_per_group([*groups.values()], start.noise, has_edits)

@@ -16,7 +16,8 @@ from .live import Live
 from .live_maps import LiveMaps
 from .pacing import Pace
 from .plans import Operators, plans_of, sourceless_plans_of
-from .record_facts import run_facts
+from .record_facts import run_facts, without_state
+from .record_gaps import Gaps, Places, Schedule, gaps_of
 from .record_plan import RunSize
 from .recording import finish_captures, new_captures, replayed_record, source_entries, words_for_records
 from .run import Mark, Run
@@ -59,7 +60,8 @@ class RunParts:
         masks = self.blending.masks_of_rows() if self.blending is not None and self.recordings else ()
         for recording in self.recordings:
             recording.finish(result, masks)
-        finish_captures(self.captures, self.facts, self.inputs.entries, self.inputs.start, result, self.words)
+        facts = without_state(self.facts, self.inputs.guider)
+        finish_captures(self.captures, facts, self.inputs.entries, self.inputs.start, result, self.words)
 
     def refuse_lost_edits(self) -> None:
         """Raises:
@@ -80,6 +82,7 @@ def parts_of(inputs: RunInputs, asked: Asked) -> RunParts:
     record = replayed_record(groups, facts)
     plans = plans_of(groups, progress)
     sourceless = {} if record is None else sourceless_plans_of(groups, progress)
+    gaps = Gaps() if record is None else _gaps(inputs, plans, sourceless)
     blending = Blending(groups, progress, latent) if is_blended(groups) else None
     of_entry, without = _by_entry(plans, inputs), _by_entry(sourceless, inputs)
     recordings = tuple(Recording(store, inputs.entries, of_entry, without, progress, latent) for store in asked.stores)
@@ -89,7 +92,7 @@ def parts_of(inputs: RunInputs, asked: Asked) -> RunParts:
     marks = _marks(inputs, blending, watching, captures)
     factor = coarse_factor(inputs.patcher.model)
     run = Run(inputs.rows, plans, tuple(marks.values()), factor, sourceless)
-    live = Live(groups, _live_maps(asked, recordings))
+    live = Live(groups, _live_maps(asked, recordings), gaps)
     return RunParts(inputs, run, marks, blending, recordings, record, captures, words, facts, live)
 
 
@@ -98,6 +101,13 @@ def _facts(inputs: RunInputs, asked: Asked) -> dict[str, Any]:
     if not asked.records and all(group.recorded is None for group in inputs.all_groups):
         return {}
     return run_facts(inputs.guider, inputs.start, inputs.entries, inputs.rows)
+
+
+def _gaps(inputs: RunInputs, plans: _Plans, sourceless: _Plans) -> Gaps:
+    """What the record of the run's sources does not have."""
+    entries = {group: inputs.entries[key] for key, group in inputs.groups.items()}
+    schedule = Schedule.of(inputs.start.sigmas, inputs.progress)
+    return gaps_of(entries, plans, sourceless, schedule, Places.of(inputs.patcher, inputs.latent))
 
 
 def _by_entry(plans: _Plans, inputs: RunInputs) -> dict[EntryKey, tuple[Operators, ...]]:

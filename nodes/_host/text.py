@@ -9,6 +9,7 @@ import torch
 from ...p2p_core.errors import P2PError
 from ...p2p_core.prompt import LONGEST_TEXT, Prompt, content_key, read_prompt
 from ...p2p_core.source_record import SourceRecord
+from ...p2p_core.wording import counted
 
 PROMPT_KEY = "p2p_prompt"  # in a conditioning entry's dictionary: the Prompt it was encoded from
 
@@ -147,9 +148,9 @@ def prompt_of(entry: list) -> Prompt | None:
     appended = cond.shape[1] - prompt.token_count
     if appended < 0 or appended % prompt.chunk_length:
         raise P2PError(
-            f'The conditioning of "{prompt.text}" has {cond.shape[1]} tokens but its prompt has {prompt.token_count}: '
-            f"a node after the text encoder changed their number, and not by whole chunks of {prompt.chunk_length} as "
-            "ConditioningConcat does. Remove that node."
+            f'The conditioning of "{prompt.text}" has {counted(cond.shape[1], "token")} but its prompt has '
+            f"{prompt.token_count}: a node after the text encoder changed their number, and not by whole chunks of "
+            f"{prompt.chunk_length} as ConditioningConcat does. Remove that node."
         )
     return prompt.extended([content_key(token) for token in cond[0, prompt.token_count :].cpu()])
 
@@ -159,34 +160,50 @@ def prompt_facts(entry: dict, prompt: Prompt) -> dict[str, str]:
     return {"text": prompt.text, "key": _content(entry["cross_attn"], entry.get("pooled_output"), prompt)}
 
 
-def refuse_other_prompts(record: SourceRecord, sources: Sequence[list]) -> None:
-    """Raises:
-    P2PError: the sources of a controller are not those that were recorded.
+def recorded_entries(record: SourceRecord, sources: Sequence[list]) -> tuple[int, ...]:
+    """Which of the recorded prompts the sources of a controller are, each another one.
+
+    The run of the record may have had more prompts, which have to stand beside the edit as well.
+
+    Raises:
+        P2PError: one of them was not recorded.
     """
     recorded = record.facts["prompts"]
-    if len(recorded) != len(sources):
+    if len(recorded) < len(sources):
         raise P2PError(
-            f"The record is of {len(recorded)} prompts, the source of the controller has {len(sources)}: connect the "
-            "conditioning that the recorded sampler got as the source."
+            f"The record is of {counted(len(recorded), 'prompt')}, the source of the controller has {len(sources)}: "
+            "connect the conditioning that the recorded sampler got as the source."
         )
-    for facts, (cond, extras) in zip(recorded, sources, strict=True):
-        prompt = extras[PROMPT_KEY]
-        if facts["text"] != prompt.text:
-            raise P2PError(
-                f'The record is of the prompt "{facts["text"]}", but the source of the controller is "{prompt.text}": '
-                "connect the conditioning that the recorded sampler got as the source, or record again."
-            )
-        if facts["key"] != _content(cond, extras.get("pooled_output"), prompt):
-            raise P2PError(
-                f'The record is of another encoding of "{prompt.text}" (another CLIP, CLIP skip, LoRA on the CLIP or '
-                "size): connect the conditioning that the recorded sampler got as the source, or record again."
-            )
+    left, found = dict(enumerate(recorded)), []
+    for cond, extras in sources:
+        prompt = prompt_of([cond, extras])
+        assert prompt is not None
+        key = _content(cond, extras.get("pooled_output"), prompt)
+        number = next((number for number, one in left.items() if (one["text"], one["key"]) == (prompt.text, key)), None)
+        if number is None:
+            raise _not_recorded([one["text"] for one in left.values()], prompt.text)
+        del left[number]
+        found.append(number)
+    return tuple(found)
+
+
+def _not_recorded(texts: Sequence[str], text: str) -> P2PError:
+    if text in texts:
+        return P2PError(
+            f'The record is of another encoding of "{text}" (another CLIP, CLIP skip, LoRA on the CLIP, size or tokens '
+            "added by Conditioning Concat): connect the conditioning that the recorded sampler got as the source, or "
+            "record again."
+        )
+    return P2PError(
+        f'The record is of the prompt "{texts[0]}", but the source of the controller is "{text}": connect the '
+        "conditioning that the recorded sampler got as the source, or record again."
+    )
 
 
 def _content(cond: torch.Tensor, pooled, prompt: Prompt) -> str:
     """Of the first row; the host or this pack may have repeated its tokens."""
-    vector = content_key(pooled[:1]) if torch.is_tensor(pooled) else ""
-    return f"{content_key(cond[:1, : prompt.token_count])} {vector}"
+    parts = (cond[:1, : prompt.token_count], pooled[:1] if torch.is_tensor(pooled) else None)
+    return " ".join(content_key(part) for part in parts if part is not None)
 
 
 def told_apart(source_entry: list, source: Prompt, target_entry: list, target: Prompt) -> Prompt:

@@ -12,7 +12,7 @@ from p2p.p2p_core.edit import Controller, move, refine, replace, reweight
 from p2p.p2p_core.local_blend import LocalBlend
 from p2p.p2p_core.operators import plan
 from p2p.p2p_core.placement import Placement
-from p2p.p2p_core.timeline import timeline
+from p2p.p2p_core.timeline import KeptSteps, timeline
 from p2p.p2p_core.windows import Window
 
 CAT, DOG = TOKENIZER.read("a red cat"), TOKENIZER.read("a red dog, a cat")
@@ -144,3 +144,12 @@ class TestRows:
         edits = (replace(CAT, DOG, ALWAYS, None), refine(CAT, DOG, ALWAYS, None))
         (targets,) = timeline([Controller(CAT, edits)], PROGRESS)
         assert [(target["target"], target["prompt"]) for target in targets] == [(1, DOG.text), (2, DOG.text)]
+
+
+def test_what_is_taken_only_in_steps_that_a_record_has():
+    edit = reweight(replace(CAT, SWAPPED, Window(0, 0.75), Window(0, 0.5)), "dog", 2)
+    kept = KeptSteps({0, 2, 4}, ())
+    ((target,),) = timeline([Controller(CAT, (edit,))], PROGRESS, [CAT.find("cat")], [kept])
+    taken = [[0, 1], [2, 3]]
+    shown = {row["kind"]: row["active"] for row in target["rows"]}
+    assert shown == {"swap": taken, "adjust": taken, "keep": taken, "self": [], "scale": [[0, 5]]}

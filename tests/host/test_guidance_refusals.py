@@ -133,7 +133,7 @@ def test_references_that_do_not_fit(small):
     refused(model, clip, "attention store is empty", reference=empty, **STAY)
     refused(model, clip, "turn keep_steps on", reference=filled(small, keep_steps=False), **STAY)
     refused(model, clip, 'No map of "cat" was recorded', reference=filled(small, words="car"), **STAY)
-    refused(model, clip, "of 2 pictures, but 1 are sampled", reference=filled(small, batch=2), **STAY)
+    refused(model, clip, "of 2 pictures, but the sampler makes 1", reference=filled(small, batch=2), **STAY)
 
 
 def test_a_reference_goes_with_its_objective_only(small):

@@ -108,7 +108,7 @@ def test_another_number_of_prompts(small, made):
     clip = small[1]
     sources = [*text(clip, SOURCE), *text(clip, "a cat under a tree")]
     targets = [*text(clip, TARGET), *text(clip, "a dog under a tree")]
-    with pytest.raises(P2PError, match="The record is of 1 prompts, the source of the controller has 2"):
+    with pytest.raises(P2PError, match="The record is of 1 prompt, the source of the controller has 2"):
         Graph().replay(small, replaced(sources, targets), *made)
 
 

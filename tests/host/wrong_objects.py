@@ -195,7 +195,7 @@ OBJECTS = [
     Wrong("a record of one prompt for two", "P2PApply",
           {"record": attrgetter("record"),
            "controller": lambda good: _following(good, [*good.source, *good.source], 2)},
-          ("The record is of 1 prompts, the source of the controller has 2", "connect the conditioning")),
+          ("The record is of 1 prompt, the source of the controller has 2", "connect the conditioning")),
     Wrong("a store of a model without cross-attention", "P2PAttentionStore", {"model": _other_model},
           ("Flux has no cross-attention", "Connect one of those")),
     Wrong("source and target of other encoders", "P2PApply",
@@ -308,7 +308,7 @@ GRAPHS = [
         good.model, *_applied(good)[1:], steps=2),
         ("without its model", "connect the model output of the same P2P Apply")),
     WrongGraph("a latent from before P2P Apply", lambda good: sample(*_applied(good, latent=good.latent), steps=2),
-               ("The latent has 1 rows", "connect the latent output of P2P Apply")),
+               ("The latent has 1 row", "connect the latent output of P2P Apply")),
     WrongGraph("two edits with other numbers of targets combined", lambda good: sample(
         *_applied(good, positive=[*_applied(good)[1], *_applied(good, _combined(good))[1]]), steps=2),
         ("different numbers of targets", "cannot be combined")),

@@ -111,3 +111,12 @@ test("both languages say the same things", () => {
   assert.deepEqual(Object.keys(MESSAGES.zh), Object.keys(MESSAGES.en));
   for (const key of Object.keys(MESSAGES.en)) assert.deepEqual(slots(MESSAGES.zh[key]), slots(MESSAGES.en[key]), key);
 });
+
+test("what a record lacks is said with the run that lacks it", () => {
+  const note = "The record has less than this edit takes.";
+  const run = after(["run", { ...RUN, note }]);
+  assert.equal(run.note, note);
+  assert.ok(wholeText(run, say).endsWith(`. ${note}`));
+  assert.equal(after(["run", RUN]).note, "");
+  assert.equal(reduce(run, "run", { ...RUN, run: "two", note: "" }).note, "");
+});

@@ -14,6 +14,7 @@
  * @property {number} endProgress after the last step.
  * @property {number|null} step the current one, or the last there was; null before the first.
  * @property {{target: number, prompt: string, rows: Row[]}[]} targets
+ * @property {string} note what the user is to know of the edits; empty for nothing.
  */
 
 /** @type {State} */
@@ -24,6 +25,7 @@ export const NOTHING = Object.freeze({
   endProgress: 1,
   step: null,
   targets: [],
+  note: "",
 });
 
 /**
@@ -39,8 +41,8 @@ export function reduce(state, event, detail) {
   return { ...state, phase: ["done", "stopped"].includes(detail.outcome) ? detail.outcome : "failed" };
 }
 
-function begun({ run, progress, end_progress: endProgress, targets }) {
-  return { run, phase: "running", progress, endProgress, step: null, targets };
+function begun({ run, progress, end_progress: endProgress, targets, note = "" }) {
+  return { run, phase: "running", progress, endProgress, step: null, targets, note };
 }
 
 /** Whether a row changes something in the step. */

@@ -20,6 +20,10 @@ export const STYLE = `
 .p2p-live[data-phase="stopped"] .p2p-live-phase, .p2p-live[data-phase="failed"] .p2p-live-phase {
   color: var(--error-text, #ff6b6b);
 }
+.p2p-live-note {
+  flex: none; max-height: 60px; margin: 0; overflow: hidden auto; scrollbar-width: thin; user-select: text;
+  color: var(--warning-text, #e0a93a);
+}
 .p2p-live-scroll {
   flex: 0 1 auto; min-height: 0; overflow: hidden auto; scrollbar-width: thin; border-radius: 4px;
   background: var(--comfy-input-bg, #222);

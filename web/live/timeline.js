@@ -7,6 +7,7 @@ import { nowText, phaseText, rowLabel, wholeText, windowText } from "./words.js"
 const LINE = 17; // pixels
 const HEAD = 26;
 const HINT = 22;
+const NOTE = 63; // four lines and the gap; more are scrolled to
 const MOST_LINES = 9; // more are scrolled to
 const MOST_TICKS = 60;
 
@@ -25,9 +26,10 @@ export function timelinePanel(say) {
     { class: "p2p-live-scroll", role: "img", tabindex: 0, hidden: true, "data-capture-wheel": "true" },
     rows,
   );
+  const note = element("p", { class: "p2p-live-note", hidden: true });
   const said = element("span", { class: "p2p-live-said", "aria-live": "polite" });
   const root = element("div", { class: "p2p-live", role: "group", "aria-label": say("timeline") });
-  fill(root, hint, head, scroll, said);
+  fill(root, hint, head, note, scroll, said);
 
   let shown = NOTHING;
   let bars = [];
@@ -67,6 +69,9 @@ export function timelinePanel(say) {
     change(now, text);
     now.title = text;
     change(phase, phaseText(state, say));
+    note.hidden = !state.note;
+    change(note, state.note);
+    note.title = state.note;
     announce(text, state);
   }
 
@@ -75,10 +80,12 @@ export function timelinePanel(say) {
     change(said, state.phase === "running" ? text : phaseText(state, say));
   }
 
+  const noteHeight = () => (shown.note ? NOTE : 0);
+
   return {
     root,
     show,
-    height: () => (shown.phase === "waiting" ? HINT : HEAD + LINE * Math.min(Math.max(lines, 1), MOST_LINES)),
+    height: () => (shown.phase === "waiting" ? HINT : HEAD + noteHeight() + LINE * Math.min(Math.max(lines, 1), MOST_LINES)),
   };
 }
 

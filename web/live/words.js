@@ -62,7 +62,8 @@ export function phaseText(state, say) {
 export function wholeText(state, say) {
   const rows = state.targets.flatMap((target) => target.rows);
   const described = rows.map((row) => windowText(row, say));
-  return `${say("timeline")}: ${described.join("; ") || say("no_rows")}`;
+  const whole = `${say("timeline")}: ${described.join("; ") || say("no_rows")}`;
+  return state.note ? `${whole}. ${state.note}` : whole;
 }
 
 export function windowText(row, say) {
