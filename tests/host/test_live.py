@@ -15,16 +15,19 @@ from p2p.nodes import PromptToPromptExtension
 from p2p.nodes._host.conditioning import GROUP_KEY
 from p2p.nodes._host.live import Live
 from p2p.nodes._host.pacing import SHARE, Pace
+from p2p.nodes.adjust_move import P2PAdjustMove
 from p2p.nodes.apply import P2PApply
 from p2p.nodes.attention_store import P2PAttentionStore
+from p2p.nodes.record import P2PRecord
 from p2p.p2p_core.operators import plan
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import nodes as host_nodes
 
 from .executors import new_executor
-from .graph import applied, empty_latent, outputs, plain_text, replace_controller, sample, text
+from .graph import SOURCE, applied, empty_latent, outputs, plain_text, replace_controller, sample, text
 from .kinds import KINDS, following, refined
+from .test_record import EXACT
 from .tiny_models import sdxl_shaped
 
 STEPS = 5
@@ -100,6 +103,24 @@ def test_a_run_is_told_as_the_plan_has_it(small, browser, kind):
             assert ("move" in kinds) == (operators is not None and bool(operators.moved))
             assert ("blend" in kinds) == (edit.blend is not None and begin["progress"][step] >= edit.blend.start)
     assert browser.of("end")[0]["outcome"] == "done"
+
+
+def test_what_was_adjusted_in_a_record_is_told(small, browser):
+    """Of the same prompt again, which would be no edit."""
+    model, clip, _ = small
+    patched, record = outputs(P2PRecord, model=model, **EXACT)
+    inputs = {"negative": plain_text(clip, "")}
+    made = sample(patched, text(clip, SOURCE), *inputs.values(), empty_latent(64, 64), steps=STEPS)
+    adjusted, _ = outputs(P2PAdjustMove, record=record, word="cat", offset_x=0.25, offset_y=0.0, scale=1.0)
+    again = following(clip, target=SOURCE)
+    for own in (record, adjusted):
+        inputs |= {"controller": again, "latent": {"samples": made}, "record": own}
+        sample(*outputs(as_node(P2PApply, "7"), model=model, **inputs), steps=STEPS)
+    rows = [row for begin in browser.of("run") for target in begin["targets"] for row in target["rows"]]
+    assert [(row["kind"], row["words"]) for row in rows if row["kind"] != "self"] == [
+        ("adjust", "cat"),
+        ("keep", "a photo of a cat on grass"),
+    ]
 
 
 def test_a_sampler_of_several_calls_tells_each_step_once(small, browser):

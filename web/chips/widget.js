@@ -6,7 +6,7 @@ const NAME = "p2p_chips";
 const MARGIN = 10; // that the classic renderer leaves around a DOM widget
 const HEIGHTS = { scales: 92, word_windows: 92, words: 52 };
 const HEIGHT_BESIDE_A_VIEW = 76; // three lines; what the node has left is the view's
-const NEXT_HEIGHT = 40; // of every further section
+const NEXT_HEIGHT = 56; // of every further section: two lines
 
 export function addChipWidget(node, root, features, app) {
   const hasRoomAlone = !WITH_A_VIEW.has(node.comfyClass ?? node.constructor.comfyClass);
