@@ -40,6 +40,7 @@ _PLACES = (
     "width", "height", "crop_w", "crop_h", "target_width", "target_height", "concat_latent_image", "concat_mask",
 )  # fmt: skip
 _CONTROL_WEIGHTS = 16  # tensors of a ControlNet that are looked at
+_OF_MAPS = ("model", "loras", "size")  # what maps that are made of a record depend on
 _SHOWN = ("size", "pictures", "sampler", "sampler_options", "guidance", "seed")  # whose values mean something
 
 
@@ -89,11 +90,17 @@ def run_facts(guider, start: Start, entries: Mapping, rows: int) -> dict[str, An
     }
 
 
+def facts_of_maps(guider, noise: torch.Tensor) -> dict[str, Any]:
+    """Those of the facts of a run that maps depend on."""
+    patcher = guider.model_patcher
+    return dict(zip(_OF_MAPS, (weights_key(patcher), loras_key(patcher), list(noise.shape[1:])), strict=True))
+
+
 def refuse_other_run(recorded: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     """Raises:
-    P2PError: the run differs from the recorded one, and in what.
+    P2PError: the run differs from the recorded one, and in what; only facts that it has are compared.
     """
-    different = [name for name in _NAMES if recorded.get(name) != own[name]]
+    different = [name for name in _NAMES if name in own and recorded.get(name) != own[name]]
     if not different:
         return
     said = [
