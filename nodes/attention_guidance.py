@@ -7,13 +7,14 @@ from ..p2p_core.attention_store import AttentionStore
 from ..p2p_core.errors import P2PError
 from ..p2p_core.grammar import parse_words
 from ..p2p_core.guidance import Guidance
-from ..p2p_core.reference_attention import StayLike
+from ..p2p_core.reference_attention import StayLike, StayLikeRecord
+from ..p2p_core.source_record import RecordHandle
 from ..p2p_core.windows import Window
 from ._host.guiding import with_guidance
 from ._host.versions import schema
 from .checks import checked, problem
 from .inputs import GRIDS, fraction
-from .types import AttentionType
+from .types import AttentionType, RecordType
 
 PRESENT, HERE, BIG, BOX, STAY = OBJECTIVES = [
     "be present", "be here", "be this big", "be in this box", "stay like this",
@@ -87,11 +88,17 @@ class P2PAttentionGuidance(io.ComfyNode):
                     tooltip="For stay like this: the attention of P2P Attention Store with keep_steps on, or of P2P "
                     "Load Attention, with the same words.",
                 ),
+                RecordType.Input(
+                    "record",
+                    optional=True,
+                    tooltip="For stay like this, in place of a reference: a record of another run that has the words, "
+                    "of the same model and size. Adjustments of the record are followed.",
+                ),
                 io.Latent.Input(
                     "after",
                     optional=True,
-                    tooltip="The latent of the sampler that fills the reference, so that this one waits for it. It is "
-                    "not used.",
+                    tooltip="The latent of the sampler that fills the reference or the record, so that this one waits "
+                    "for it. It is not used.",
                 ),
             ],
             outputs=[
@@ -118,29 +125,48 @@ class P2PAttentionGuidance(io.ComfyNode):
     @checked
     def execute(
         cls, model, words, objective, scale, start, end, iterations, x, y, width, height, largest_grid="coarse",
-        reference=None, after=None,
+        reference=None, record=None, after=None,
     ):  # fmt: skip
         window, phrases = _window(start, end), _words(words)
-        wanted = _objective(objective, phrases, x, y, width, height, reference)
+        _refuse_other_references(objective, reference, record)
+        wanted = _objective(objective, phrases, x, y, width, height, reference, record)
         guidance = Guidance(phrases, wanted, scale, window, iterations, largest_grid)
         return io.NodeOutput(with_guidance(model, guidance))
 
 
 def _objective(
-    name: str, words: tuple[str, ...], x: float, y: float, width: float, height: float, reference: AttentionStore | None
+    name: str,
+    words: tuple[str, ...],
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    reference: AttentionStore | None,
+    record: RecordHandle | None,
 ) -> Objective:
-    if (name == STAY) != (reference is not None):
-        raise P2PError(
-            "P2P Attention Guidance has the objective stay like this but no reference: connect the attention of P2P "
-            "Attention Store with keep_steps on."
-            if reference is None
-            else f"P2P Attention Guidance has a reference, which the objective {name} does not use: choose stay like "
-            "this, or disconnect the reference."
-        )
-    if name == STAY:
+    if reference is not None:
         return StayLike(reference, words)
+    if record is not None:
+        return StayLikeRecord(record, words)
     made = {PRESENT: BePresent(), HERE: BeHere(x, y), BIG: BeThisBig(width * height)}
     return made[name] if name in made else BeInBox(x, y, width, height)
+
+
+def _refuse_other_references(name: str, reference: AttentionStore | None, record: RecordHandle | None) -> None:
+    """Stay like this needs one of the two, and nothing else any."""
+    given = [what for what, one in (("reference", reference), ("record", record)) if one is not None]
+    if name == STAY and not given:
+        raise P2PError(
+            "P2P Attention Guidance has the objective stay like this but nothing to be like: connect the attention of "
+            "P2P Attention Store with keep_steps on to reference, or a record to record."
+        )
+    if name == STAY and len(given) > 1:
+        raise P2PError("P2P Attention Guidance has a reference and a record: disconnect one of the two.")
+    if name != STAY and given:
+        raise P2PError(
+            f"P2P Attention Guidance has a {given[0]}, which the objective {name} does not use: choose stay like this, "
+            f"or disconnect the {given[0]}."
+        )
 
 
 def _words(text: str) -> tuple[str, ...]:

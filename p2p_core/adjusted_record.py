@@ -47,10 +47,15 @@ class AdjustedHandle(RecordHandle):
         self._base, self._adjustments = base, tuple(adjustments)
         self._of: SourceRecord | None = None
 
+    @property
+    def origin(self) -> RecordHandle:
+        return self._base.origin
+
     def recorded(self) -> SourceRecord:
         record = self._base.recorded()
         if self._of is not record:
-            refuse_unknown(record, self._adjustments)
+            for adjustment in self._adjustments:
+                refuse_unknown(record, adjustment.words)
             self._of = record
             self.record = with_changes(record, adjustments=(*record.adjustments, *self._adjustments))
         return super().recorded()
@@ -60,17 +65,16 @@ class AdjustedHandle(RecordHandle):
         return 0
 
 
-def refuse_unknown(record: SourceRecord, adjustments: Sequence[Adjustment]) -> None:
+def refuse_unknown(record: SourceRecord, words: Sequence[str]) -> None:
     """Raises:
-    P2PError: a word that stands in no prompt of the record, or whose maps are not kept.
+    P2PError: words that stand in no prompt of the record together, or whose maps are not kept.
     """
     prompts = recorded_prompts(record)
-    for adjustment in adjustments:
-        having = [entry for entry, prompt in enumerate(prompts) if all(map(prompt.has, adjustment.words))]
-        if not having:
-            _refuse_missing(prompts, adjustment.words)
-        for entry in having if record.keep == "words" else ():
-            _refuse_not_kept(prompts[entry], set(record.positions(entry)), adjustment.words)
+    having = [entry for entry, prompt in enumerate(prompts) if all(map(prompt.has, words))]
+    if not having:
+        _refuse_missing(prompts, words)
+    for entry in having if record.keep == "words" else ():
+        _refuse_not_kept(prompts[entry], set(record.positions(entry)), words)
 
 
 def _refuse_missing(prompts: Sequence[RecordedPrompt], words: Sequence[str]) -> None:

@@ -54,6 +54,10 @@ def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor] | Mapping
         if any(_not_as(word, _OF_A_WORD) or not _are_tokens(word["positions"], prompt["tokens"])
                for word in prompt["words"]):  # fmt: skip
             return "what it says of its words cannot be"
+    if facts["keep"] == "queries" and not all(
+        _is_text(exact.get(f"text/{number}"), prompt["tokens"]) for number, prompt in enumerate(facts["prompts"])
+    ):
+        return "it lacks what its prompts were encoded to"
     whole = (facts["pictures"], *facts["size"])
     if any(name not in exact or tuple(exact[name].shape) != whole for name in ("start", "noise", "result")):
         return "it lacks what its run started or ended with"
@@ -75,6 +79,12 @@ def _are_settings(settings: Mapping[str, Any]) -> bool:
         type(paths) is dict
         and all(type(values) is list and all(type(one) is str for one in values) for values in paths.values())
         for paths in settings.values()
+    )
+
+
+def _is_text(text: torch.Tensor | None, tokens: int) -> bool:
+    return (
+        text is not None and text.is_floating_point() and text.ndim == 3 and len(text) == 1 <= tokens <= text.shape[1]
     )
 
 

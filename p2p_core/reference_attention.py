@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from .attention_objectives import LEAST, Objective, SeenWords, mean_over_words
 from .attention_store import AttentionStore
 from .attention_words import word_columns
 from .errors import P2PError
+from .source_record import RecordHandle
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,24 @@ class StayLike(Objective):
 
 
 @dataclass(frozen=True, eq=False)
+class StayLikeRecord(Objective):
+    """The words' maps stay those that a recorded run had, with the adjustments of the record.
+
+    A record has what queries come from, so that only who has the network can make maps of it: they take this
+    objective's place in a run.
+    """
+
+    handle: RecordHandle
+    words: tuple[str, ...]
+
+
+class MapsOfSteps(Protocol):
+    """(rows or 1, words, height, width) by the number of a step; NaN where a row does not have a word."""
+
+    def __getitem__(self, step: int, /) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
 class StayLikeMaps(Objective):
     """``‖M - M_ref‖²`` (pix2pix-zero, Parmar et al. 2023, section 3.2), in units of ``‖M_ref‖²``.
 
@@ -69,11 +89,11 @@ class StayLikeMaps(Objective):
 
     Attributes:
         progress: of the steps, ascending.
-        maps: (steps, rows or 1, words, height, width); NaN where a row does not have a word.
+        maps: of these steps, in their order.
     """
 
     progress: tuple[float, ...]
-    maps: torch.Tensor
+    maps: MapsOfSteps
 
     def losses(self, seen: SeenWords, progress: float) -> torch.Tensor:
         reference = self.at(progress).to(seen.maps)

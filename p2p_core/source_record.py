@@ -2,10 +2,12 @@
 
 The hidden states that queries (and, in self-attention, keys) are projected from are kept in place of queries and keys:
 self-attention needs one tensor instead of two, and edits can act before the projections. Keys and values of the text
-are computed again; they are never stored.
+are computed again; they are never stored. The conditioning itself, which is small, is: maps can be made without it
+being encoded again.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +23,7 @@ from .windows import Window
 Keep = Literal["queries", "words"]
 Kind = Literal["cross", "self", "words"]
 Site = tuple[str, int, int]
+_LAYER = re.compile(r"(?P<kind>\w+)/(?P<entry>\d+)/(?P<level>\d+(\.\d+)?(e[+-]\d\d)?)/.+")  # a ``layer_name``
 
 
 class Moment(NamedTuple):
@@ -47,6 +50,17 @@ def layer_name(kind: Kind, entry: int, moment: Moment, evaluation: int, site: Si
         evaluation: how often the prompt was evaluated in this model call before (other guidance passes).
     """
     return f"{kind}/{entry}/{moment.name}/{evaluation}/{'.'.join(map(str, site))}"
+
+
+def levels_of(names: Iterable[str], kind: Kind, entry: int) -> tuple[str, ...]:
+    """The noise levels, falling, at which something of this kind was recorded of a prompt. Names may come from a file.
+
+    Args:
+        names: as ``layer_name`` makes them.
+    """
+    found = (_LAYER.fullmatch(name) for name in names)
+    levels = {match["level"] for match in found if match and (match["kind"], match["entry"]) == (kind, str(entry))}
+    return tuple(sorted(levels, key=float, reverse=True))
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,8 @@ class SourceRecord:
 
     Attributes:
         facts: about the run, as JSON can hold them; see ``record_facts``.
-        exact: small tensors by name: the start and the latents of every model call.
+        exact: small tensors by name: the start, the latents of every model call, and with queries what the prompts were
+            encoded to, (1, tokens, channels) as ``text/0`` and so on.
         storage: what the layers had, by ``layer_name``.
         adjustments: of the maps, in their order, before a target inherits them.
     """
@@ -118,6 +133,11 @@ class RecordHandle:
             self.record.storage.close()
         self.record = record
 
+    @property
+    def origin(self) -> "RecordHandle":
+        """The handle that a run fills."""
+        return self
+
     def recorded(self) -> SourceRecord:
         """The record of the last run.
 
@@ -127,8 +147,8 @@ class RecordHandle:
         if self.record is None:
             raise P2PError(
                 "The record is empty: connect the model output of P2P Record to the sampler of the source, and that "
-                "sampler's latent to the latent input here. If both are connected, the sampler's result came from "
-                "the cache: change the seed and run again."
+                "sampler's latent to the latent input here (after, for P2P Attention Guidance). If both are connected, "
+                "the sampler's result came from the cache: change the seed and run again."
             )
         return self.record
 

@@ -15,9 +15,11 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from ...p2p_core.attention_objectives import Objective
 from ...p2p_core.errors import P2PError
 from ...p2p_core.guidance import Guidance, change
+from ...p2p_core.reference_attention import StayLikeRecord
 from .grids import coarse_factor, largest_grid
 from .guiding_checks import refuse_without_gradient
 from .guiding_pass import GradientPass
+from .guiding_reference import stay_like_record
 from .guiding_steps import OwnLatents, StepStarts, name_of
 from .guiding_words import GatheredMaps, WatchedEntry, watched_entries
 from .patches import has_cross_attention
@@ -131,7 +133,7 @@ class _Guiding:
         self._latent = tuple(noise.shape[-2:])
         self._factor = coarse_factor(guider.model_patcher.model)
         self._guided = [
-            _Guided(one, one.objective.for_run(noise.shape[0]), watched_entries(guider.conds, one.words))
+            _Guided(one, _objective(one, guider, noise, progress), watched_entries(guider.conds, one.words))
             for one in guidances
         ]
 
@@ -152,3 +154,11 @@ class _Guiding:
         self.has_changed = True
         losses, gradient = found
         return change(gradient, losses, guidance.scale, timestep, progress)
+
+
+def _objective(guidance: Guidance, guider, noise: torch.Tensor, progress: Sequence[float]) -> Objective:
+    """That of a guidance, made ready for a run."""
+    objective = guidance.objective
+    if isinstance(objective, StayLikeRecord):
+        return stay_like_record(objective, guidance, guider, noise, progress)
+    return objective.for_run(noise.shape[0])

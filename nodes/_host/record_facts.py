@@ -39,6 +39,7 @@ _NAMES = {
     "control": "the ControlNet",
 }
 _MOST_SETTINGS = 3  # that are said
+_OF_MAPS = ("model", "loras", "size")  # what maps that are made of a record depend on
 _SHOWN = (
     "prediction",
     "size",
@@ -100,12 +101,20 @@ def without_state(facts: Mapping[str, Any], guider) -> dict[str, Any]:
     return {**facts, "settings": kept_settings(facts["settings"], patch_settings(guider.model_patcher.model_options))}
 
 
+def facts_of_maps(guider, noise: torch.Tensor) -> dict[str, Any]:
+    """Those of the facts of a run that maps depend on."""
+    patcher = guider.model_patcher
+    return dict(zip(_OF_MAPS, (weights_key(patcher), loras_key(patcher), list(noise.shape[1:])), strict=True))
+
+
 def refuse_other_run(recorded: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     """Raises:
-    P2PError: the run differs from the recorded one, and in what.
+    P2PError: the run differs from the recorded one, and in what; only facts that it has are compared.
     """
-    settings = other_settings(recorded.get("settings", {}), own["settings"])
-    different = [name for name in _NAMES if (settings if name == "settings" else recorded.get(name) != own[name])]
+    settings = other_settings(recorded.get("settings", {}), own["settings"]) if "settings" in own else []
+    different = [
+        name for name in _NAMES if name in own and (settings if name == "settings" else recorded.get(name) != own[name])
+    ]
     if not different:
         return
     said = [

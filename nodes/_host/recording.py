@@ -131,8 +131,17 @@ def finish_captures(
             for number, (key, prompt) in enumerate(prompts.items())
         ]
         maps = {f"word_maps/{number}": part for number, part in _word_maps(seen, [*prompts], capture.rows).items()}
+        if not capture.keeps_words:
+            texts = [_text(entries[key], prompt) for key, prompt in prompts.items()]
+            maps |= {f"text/{number}": text for number, text in enumerate(texts)}
         own = {"keep": capture.request.keep, "pooling": capture.request.pooling, "prompts": told}
         capture.finish({**facts, **own}, exact, result, maps)
+
+
+def _text(entry: Mapping, prompt: Prompt) -> torch.Tensor:
+    """(1, tokens, channels): what the source was encoded to. Of an edit it may be repeated to the length of others."""
+    text = entry["cross_attn"][:1]
+    return (text[:, : prompt.token_count] if GROUP_KEY in entry else text).to("cpu", copy=True)
 
 
 def _words(prompt: Prompt) -> list[dict]:

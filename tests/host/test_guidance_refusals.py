@@ -138,7 +138,7 @@ def test_references_that_do_not_fit(small):
 
 def test_a_reference_goes_with_its_objective_only(small):
     model, *_ = small
-    with pytest.raises(P2PError, match="but no reference: connect"):
+    with pytest.raises(P2PError, match="but nothing to be like: connect"):
         guided(model, **STAY)
     with pytest.raises(P2PError, match="the objective be present does not use"):
         guided(model, reference=filled(small))
