@@ -17,7 +17,7 @@ from .trials import MakeGraph, Take
 
 LEAST_AREA = 0.02  # of the picture, for an object to be there
 NEAR = 0.1  # of the picture's width
-PLACED = {"objective": "be here", "largest_grid": "medium", "end": 0.8, "iterations": 2}
+PLACED = {"objective": "be here"}
 ARMS = {"pairs": ("plain", "guided"), "places": ("plain", "moved", "guided")}
 COLUMNS = {
     "pairs": (

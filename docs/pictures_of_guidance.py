@@ -7,7 +7,6 @@ from real_runs import RealRuns, images
 
 TWO, TWO_WORDS = "a purple car and a green star on wood", "purple car, green star"
 OTHERS, OTHER_WORDS = "a red teddy bear and a purple cat on water", "red teddy bear, purple cat"
-PLACED = {"objective": "be here", "largest_grid": "medium", "end": 0.8, "iterations": 2}
 PLACES = ((0.3, 0.3), (0.7, 0.3), (0.3, 0.7), (0.7, 0.7))
 
 
@@ -28,7 +27,7 @@ def places(runs: RealRuns) -> Image.Image:
     """A red car sent to four places."""
     tiles = [Tile(plain(runs, RED_CAR), "a red car on grass", "scale 0")]
     for x, y in PLACES:
-        made = images(runs.pictures(runs.guided(RED_CAR, "red car", x=x, y=y, **PLACED)))[0]
+        made = images(runs.pictures(runs.guided(RED_CAR, "red car", objective="be here", x=x, y=y)))[0]
         tiles.append(Tile(made, f"{x:g}, {y:g}", "be here"))
     return strip(tiles)
 

@@ -61,7 +61,7 @@ class P2PAttentionGuidance(io.ComfyNode):
                 fraction("start", 0.0, "When guidance starts: 0 is pure noise, 1 the finished picture."),
                 fraction(
                     "end",
-                    0.5,
+                    0.7,
                     "When it ends. What is where is decided early; later updates cost time and change little.",
                 ),
                 io.Int.Input(
@@ -78,7 +78,7 @@ class P2PAttentionGuidance(io.ComfyNode):
                 io.Combo.Input(
                     "largest_grid",
                     options=GRIDS,
-                    default="coarse",
+                    default="medium",
                     tooltip="The finest attention that counts: coarse (a quarter of the latent), medium (half) or all. "
                     "Finer takes more memory and time.",
                 ),

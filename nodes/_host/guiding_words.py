@@ -69,15 +69,17 @@ def watched_entries(conds: Mapping[str, Sequence[dict]], words: Sequence[str]) -
 
 
 def _prompts(entry: dict) -> tuple[Prompt, ...]:
+    """Those of the entry's rows."""
     if GROUP_KEY in entry:
-        controller = entry[GROUP_KEY].controller
-        return (controller.source, *(edit.target for edit in controller.edits))
+        group = entry[GROUP_KEY]
+        targets = tuple(edit.target for edit in group.controller.edits)
+        return targets if group.recorded is not None else (group.controller.source, *targets)
     return (entry[PROMPT_KEY],) if PROMPT_KEY in entry else ()
 
 
 def _watched(entry: dict, prompts: Sequence[Prompt], words: Sequence[str]) -> WatchedEntry:
     # A prompt of its own may have tokens that another node appended, which it does not know of.
-    tokens = [prompt.token_count for prompt in prompts] if len(prompts) > 1 else [entry["cross_attn"].shape[1]]
+    tokens = [prompt.token_count for prompt in prompts] if GROUP_KEY in entry else [entry["cross_attn"].shape[1]]
     return WatchedEntry(
         tuple(
             (

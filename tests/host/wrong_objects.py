@@ -73,6 +73,7 @@ KINDS = [
         ("P2PCombine", "first", "nothing", None, "nothing", "connect the con"),
         ("P2PAttentionGuidance", "model", "a store", attrgetter("store"), "of the kind Att", "connect the MODEL"),
         ("P2PAttentionGuidance", "reference", "a latent", attrgetter("latent"), "of the kind dict", "connect the att"),
+        ("P2PAttentionGuidance", "record", "attention", attrgetter("store"), "of the kind Att", "connect the record o"),
         ("P2PAttentionGuidance", "after", "a tensor", torch.zeros(1, 4, 8, 8), "a tensor", "connect a LATENT"),
         ("P2PApply", "model", "nothing", None, "nothing", "connect the MODEL"),
         ("P2PApply", "model", "of the kind CLIP", attrgetter("clip"), "of the kind CLIP", "connect the MODEL"),
@@ -106,6 +107,10 @@ KINDS = [
 ]  # fmt: skip
 
 OBJECTS = [
+    Wrong("guidance that is to match nothing", "P2PAttentionGuidance", {"objective": "stay like this"},
+          ("nothing to be like", "connect the attention of P2P Attention Store")),
+    Wrong("guidance with a record that it does not use", "P2PAttentionGuidance", {"record": attrgetter("record")},
+          ("which the objective be present does not use", "disconnect the record")),
     *(
         Wrong(f"the mini LoRA for {what}", "P2PMiniLora", {"model": model},
               ("is not the one of P2P Mini SDXL", "connect that, or use Load LoRA"))
