@@ -90,10 +90,11 @@ class RealRuns:
         """An edit that stays local."""
         return self.node("local_blend", "P2PLocalBlend", controller=controller, **settings)[0]
 
-    def guided(self, prompt: str, words: str, model=None, **settings):
+    def guided(self, prompt: str, words: str, model=None, rows: int = 1, seed: int = SEED, **settings):
         """The latents of one prompt whose words are guided."""
         inputs = {"model": model or self.model, "words": words, **settings}
-        return self.plain(prompt, model=self.node("attention_guidance", "P2PAttentionGuidance", **inputs)[0])
+        guided = self.node("attention_guidance", "P2PAttentionGuidance", **inputs)[0]
+        return self.plain(prompt, rows, guided, seed=seed)
 
     def combine(self, first, second):
         """Two edits of one source."""
@@ -142,11 +143,11 @@ class RealRuns:
     def _empty(self, rows: int) -> dict:
         return self._stock().EmptyLatentImage().generate(SIDE, SIDE, rows)[0]
 
-    def _sampled(self, model, positive, negative, latent, **sampling):
+    def _sampled(self, model, positive, negative, latent, seed: int = SEED, **sampling):
         given = {"denoise": 1.0, **sampling}
         result = self._stock().common_ksampler(
             model,
-            SEED,
+            seed,
             STEPS,
             CFG,
             SETTINGS["sampler_name"],
