@@ -26,7 +26,7 @@ class GuidanceCosts:
     update: float
 
 
-def guidance_costs(model, sample, words: tuple[str, ...], grids: Grids = "coarse") -> GuidanceCosts:
+def guidance_costs(model, sample, words: tuple[str, ...], grids: Grids = "medium") -> GuidanceCosts:
     """Counts one step with and without guidance.
 
     Args:

@@ -305,4 +305,4 @@ def test_the_memory_of_a_full_size_model_is_bounded():
     costs = guidance_costs(model, step, ("red car", "blue cat"))
     assert costs.guided_bytes < 0.5 * 2**30
     assert costs.guided_bytes < 1.6 * costs.plain_bytes
-    assert costs.update < 1.4
+    assert costs.update < 1.6
