@@ -82,10 +82,10 @@ def _are_settings(settings: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_text(text: torch.Tensor | None, tokens: int) -> bool:
-    return (
-        text is not None and text.is_floating_point() and text.ndim == 3 and len(text) == 1 <= tokens <= text.shape[1]
-    )
+def _is_text(text: torch.Tensor | Stretch | None, tokens: int) -> bool:
+    if text is None or len(text.shape) != 3 or not text.dtype.is_floating_point:
+        return False
+    return text.shape[0] == 1 and tokens <= text.shape[1]
 
 
 def _are_tokens(positions: Sequence[int], tokens: int) -> bool:
