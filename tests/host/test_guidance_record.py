@@ -13,6 +13,7 @@ from p2p.nodes.record_files import P2PLoadRecord, P2PSaveRecord
 from p2p.p2p_core.drawn_maps import DrawnMask
 from p2p.p2p_core.errors import P2PError
 from p2p.p2p_core.placement import Placement, centre_of, place, places_of
+from p2p.p2p_core.record_files import SUFFIX, save_record
 from p2p.p2p_core.reference_attention import StayLike
 
 import nodes as host_nodes
@@ -217,6 +218,17 @@ def test_a_word_of_the_second_of_two_prompts(small, references):
     stayed(small, alone)
     assert relative(references[0].maps[0][:, :1], references[1].maps[0]) < 1e-4  # the first step has the same latents
     assert references[0].maps[1].shape == (1, 2, 4, 4)
+
+
+@pytest.mark.parametrize("text", [None, torch.zeros(1, 8, 64), torch.zeros(2, 77, 64), torch.zeros(1, 77).int()])
+def test_a_file_without_what_its_prompt_was_encoded_to(made, text, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    record = made.recorded()
+    exact = {name: tensor for name, tensor in record.exact.items() if name != "text/0"}
+    path = tmp_path / f"a{SUFFIX}"
+    save_record(path, record.facts, exact if text is None else {**exact, "text/0": text}, record.storage)
+    with pytest.raises(P2PError, match="is damaged: it lacks what its prompts were encoded to"):
+        outputs(P2PLoadRecord, file=f"{path.name} [output]")
 
 
 class TestRefusals:
