@@ -106,8 +106,9 @@ def refuse_other_run(recorded: Mapping[str, Any], own: Mapping[str, Any]) -> Non
     P2PError: the run differs from the recorded one, and in what; only facts that it has are compared.
     """
     settings = other_settings(recorded.get("settings", {}), own["settings"]) if "settings" in own else []
-    own_names = [name for name in _NAMES if name in own]
-    different = [n for n in own_names if (settings if n == "settings" else recorded.get(n) != own[n])]
+    different = [
+        name for name in _NAMES if name in own and (settings if name == "settings" else recorded.get(name) != own[name])
+    ]
     if not different:
         return
     said = [

@@ -132,9 +132,9 @@ def with_inputs(graph: Graph, identity: str, **inputs: object) -> Graph:
     return {**graph, identity: {**changed, "inputs": {**changed["inputs"], **inputs}}}
 
 
-def plain(seed: int = 1) -> Graph:
+def plain(seed: int = 1, prompt: str = SOURCE, sampler: str = "euler_ancestral") -> Graph:
     """Sampling with stock nodes only, on the same model."""
-    graph = sampled(_prompts(source=SOURCE), seed)
+    graph = sampled(_prompts(source=prompt), seed, sampler)
     links = {"model": [MODEL, 0], "positive": ["source", 0], "negative": ["negative", 0], "latent_image": ["empty", 0]}
     del graph["apply"]
     return with_inputs(graph, SAMPLER, **links)
