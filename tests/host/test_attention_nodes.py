@@ -144,7 +144,7 @@ class TestMapsRefuse:
 
     @pytest.mark.parametrize("count", [1, 3])
     def test_another_number_of_pictures(self, count):
-        with pytest.raises(P2PError, match=rf"of a batch of 2, but image has {count} pictures: connect the whole"):
+        with pytest.raises(P2PError, match=rf"of a batch of 2, but image has {count} pictures?: connect the whole"):
             shown(pair(), pictures(count))
 
     def test_an_unknown_word(self):
