@@ -86,7 +86,7 @@ def _record_sizes(entries: Sequence[Entry]) -> list[str]:
     lines = [f"| | {' | '.join(precisions)} |", f"| --- |{' ---: |' * len(precisions)}"]
     found = {(entry["options"], entry["precision"]): f"{entry['mib_per_step']:.1f} MiB" for entry in entries}
     for options in dict.fromkeys(entry["options"] for entry in entries):
-        lines.append(f"| {options} | {' | '.join(found[options, precision] for precision in precisions)} |")
+        lines.append(f"| {options} | {' | '.join(found.get((options, precision), '–') for precision in precisions)} |")
     return [f"Per step and picture, {first['model']} at {size(first)}, without the latents.", "\n".join(lines)]
 
 

@@ -191,3 +191,9 @@ def test_what_a_record_takes_is_a_table():
     assert "Per step and picture, SDXL at 1024², without the latents." in shown
     assert "| one key word | 12.5 MiB | 12.5 MiB |" in shown
     assert "What a record takes" not in page.page({**invented_results(), "records": []}, [])
+
+
+def test_a_page_is_written_while_the_records_are_measured():
+    results = invented_results()
+    shown = page.page({**results, "records": results["records"][:3]}, [])
+    assert "| one key word | 12.5 MiB | – |" in shown
