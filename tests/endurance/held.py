@@ -9,10 +9,14 @@ BLOCK = 64  # bytes of one of Python's objects, in the mean
 Held = Mapping[int, dict]  # by the number of graphs that were made before
 
 
-def without_loads(held: Held, kept: Mapping[str, float]) -> None:
-    """Adds to every state the bytes that are asked for and not given back, but for what safetensors keeps of loads."""
+def without_loads(held: Held, kept: float) -> None:
+    """Adds to every state the bytes that are asked for and not given back, but for what safetensors keeps of a tensor.
+
+    Args:
+        kept: objects that reading a tensor leaves behind.
+    """
     for state in held.values():
-        of_loads = sum(kept.get(path, 0) * loads for path, loads in state["loads"].items())
+        of_loads = kept * state["tensors_read"]
         state["in_use"] = state["heap"] + (state["python_blocks"] - of_loads) * BLOCK
 
 

@@ -48,7 +48,7 @@ def refused(fresh_server):
                 asked.at_rest()
                 good.append(asked.results(valid))
                 held[number + 1] = asked.at_rest()
-        kept = asked.json("/endurance/loads")
+        kept = asked.json("/endurance/kept_of_a_tensor")["objects"]
         listed = [error for error in running.log.read_text(errors="replace").splitlines() if "Traceback" in error]
     without_loads(held, kept)
     if SOAK:

@@ -42,7 +42,7 @@ def edited(fresh_server):
                 failures.append(str(failure))
             if (number + 1) % EVERY == 0:
                 held[number + 1] = asked.at_rest()
-        kept = asked.json("/endurance/loads")
+        kept = asked.json("/endurance/kept_of_a_tensor")["objects"]
     without_loads(held, kept)
     if SOAK:
         _keep("random_graphs.json", {"failures": failures, "held": held, "kept": kept, "results": results})
@@ -113,7 +113,7 @@ def plain(fresh_server):
             asked.run_or_refusal(draw_plain(number % GRAPHS))
             if (number + 1) % EVERY == 0:
                 held[number + 1] = asked.at_rest()
-        without_loads(held, asked.json("/endurance/loads"))
+        without_loads(held, asked.json("/endurance/kept_of_a_tensor")["objects"])
     _keep("plain_graphs.json", {"held": held})
     return held
 
