@@ -135,6 +135,12 @@ def test_the_headline_prefers_cuda_and_an_allocators_figures(results):
     assert headline_timed(results) == headline_memory(results) == [on_cuda]
 
 
+def test_the_headline_is_the_largest_picture_of_the_papers_edit(results):
+    before = headline_timed(results)
+    results["timed"].append(timed("edit from a record", "ours", 0.5, width=before[0]["width"] + 8))
+    assert headline_timed(results) == before
+
+
 def test_the_headline_is_not_a_longer_prompt(results):
     results["counted"].insert(0, counted("replace", "ours", 1.0, prompt_tokens=154))
     assert headline_memory(results)[0]["prompt_tokens"] == 77
