@@ -105,6 +105,6 @@ def refuse_unrecorded(record: SourceRecord, moment: Moment, what: str = "denoise
     """
     if f"{what}/{moment.name}" not in record.exact:
         raise P2PError(
-            "The record has no latents of a step that this sampler takes: it chooses its steps by the picture. Use a "
-            "sampler that follows the schedule, and record with it."
+            "The record has no latents of a step that this sampler takes. Record and edit both with the nodes that "
+            "skip steps, such as EasyCache and LazyCache, or both without, with a sampler that follows the schedule."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import comfy.model_management
 import comfy.samplers
 import comfy_extras.nodes_custom_sampler as custom
+import comfy_extras.nodes_easycache as caches
 import folder_paths
 import pytest
 import torch
@@ -135,6 +136,24 @@ def test_a_sampler_that_chooses_its_steps_is_refused(smallest):
     """Its error is of the batch, which is another one without the source: steps that nobody recorded."""
     with pytest.raises(P2PError, match="dpm_adaptive chooses its steps by the pictures"):
         Graph(run=by("dpm_adaptive")).record(smallest)
+
+
+def cached(node) -> Callable:
+    """A node that skips steps whose result changes little."""
+    settings = {"reuse_threshold": 0.6, "start_percent": 0.1, "end_percent": 0.95, "verbose": False}
+    return lambda model: outputs(node, model=model, **settings)[0]
+
+
+@pytest.mark.parametrize("node", [caches.EasyCacheNode, caches.LazyCacheNode])
+def test_nodes_that_skip_steps(smallest, node):
+    Graph(on_model=cached(node), run=by("euler", steps=8)).expect(smallest)
+
+
+def test_steps_that_only_the_record_skipped_are_refused(smallest):
+    graph = Graph(on_model=cached(caches.LazyCacheNode), run=by("euler", steps=8))
+    made = graph.record(smallest)
+    with pytest.raises(P2PError, match="Record and edit both with the nodes that skip steps, such as EasyCache"):
+        replace(graph, on_model=unchanged).replay(smallest, graph.controller(smallest[1]), *made)
 
 
 def drawn() -> dict:

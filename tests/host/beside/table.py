@@ -61,7 +61,7 @@ ROWS = (
     Row(
         "EasyCache, LazyCache",
         NOTE,
-        "which steps are skipped depends on all rows; skipped steps add nothing to maps",
+        "which steps are skipped depends on all rows; skipped steps add nothing to maps and records",
         f"{_PATCHES}::test_caches_of_steps",
     ),
     Row("TorchCompileModel", NOTE, "the edits stay outside the compiled graph", f"{_PATCHES}::test_torch_compile"),
