@@ -27,5 +27,10 @@ class CountingReader:
         CountingReader.tensors_read += 1
         return self._file.get_tensor(name)
 
+    def get_tensors(self):
+        tensors = self._file.get_tensors()
+        CountingReader.tensors_read += len(tensors)
+        return tensors
+
 
 safetensors.safe_open = CountingReader
