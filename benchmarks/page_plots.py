@@ -68,10 +68,10 @@ def time_per_step(results: Mapping, theme: Theme) -> Figure | None:
     if not subjects:
         return None
     columns = min(len(subjects), 2)
-    rows = -(-len(subjects) // columns)
-    lines = max(_lines(entries) for entries in subjects)
-    figure = Figure(figsize=(3 + 4.6 * columns, rows * (0.27 * lines + 0.9)), layout="constrained")
-    for axes, entries in _panels(figure, rows, columns, subjects):
+    rows = [subjects[first : first + columns] for first in range(0, len(subjects), columns)]
+    heights = [0.27 * max(map(_lines, row)) + 0.9 for row in rows]
+    figure = Figure(figsize=(3 + 4.6 * columns, sum(heights)), layout="constrained")
+    for axes, entries in _panels(figure, heights, columns, subjects):
         _dots(axes, entries, theme, _ratio, lambda entry: f"{entry['ratio']:.2f}", "ratio_quartiles")
         axes.axvline(1, color=theme.muted, linewidth=1, zorder=0)
         axes.set_title(f"{title(entries[0])}, {entries[0]['device']}", fontsize=9.5, loc="left", color=theme.text)
@@ -105,7 +105,8 @@ def scaling_with_targets(results: Mapping, theme: Theme) -> Figure | None:
     axes = figure.subplots()
     most = max(max(line) for line in lines)
     axes.plot([1, most], [1, (most + 1) / 2], color=theme.muted, linewidth=1, dashes=(4, 3))
-    axes.annotate("(n + 1) / 2", (most, (most + 1) / 2), (6, 6), textcoords="offset points", color=theme.muted)
+    middle = (1 + most) / 2
+    axes.annotate("(n + 1) / 2", (middle, (middle + 1) / 2), (12, -14), textcoords="offset points", color=theme.muted)
     for number, line in enumerate(lines):
         axes.plot(list(line), list(line.values()), color=theme.methods[OURS], marker="o", markersize=6, linewidth=1.5)
         if number == 0:
@@ -113,7 +114,7 @@ def scaling_with_targets(results: Mapping, theme: Theme) -> Figure | None:
                 _label(axes, f"{times:.2f}", targets, times, theme.methods[OURS], (8, -12))
     axes.set_xticks(sorted({targets for line in lines for targets in line}))
     axes.set_xlim(0.5, most * 1.22)
-    axes.set_ylim(0.5, (most + 1) / 2 + 0.4)
+    axes.set_ylim(0.5, max((most + 1) / 2, *(max(line.values()) for line in lines)) + 0.4)
     axes.set_xlabel("targets of one source", color=theme.muted)
     axes.set_title("time per step, 1.00 = one source and one target", fontsize=9.5, loc="left")
     _quiet(axes, theme)
@@ -165,8 +166,8 @@ def _lines(entries: Sequence[Entry]) -> int:
     return len(entries) + len(by_method(entries))
 
 
-def _panels(figure: Figure, rows: int, columns: int, subjects: Sequence):
-    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+def _panels(figure: Figure, heights: Sequence[float], columns: int, subjects: Sequence):
+    panels = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).flatten()
     for unused in panels[len(subjects) :]:
         unused.set_axis_off()
     return zip(panels, subjects, strict=False)
