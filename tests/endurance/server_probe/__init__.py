@@ -83,13 +83,20 @@ def state(calls: Calls) -> dict:
         "tensors_read": safetensors.safe_open.tensors_read,
         "objects": len(objects),
         "tensors": len(tensors),
-        "tensor_bytes": sum(tensor.nelement() * tensor.element_size() for tensor in tensors),
+        "tensor_bytes": sum(map(_bytes_of, tensors)),
         "model_calls": calls.count,
         "asked_to_free": len(PromptServer.instance.prompt_queue.flags),
         "run_state": {name: kinds[name] for name in RUN_STATE if kinds[name]},
         "controllers": kinds["EditedConditioning"] + kinds["AttentionStore"] + kinds["Prompt"],
         "patched_models": _patched_models(objects),
     }
+
+
+def _bytes_of(tensor: torch.Tensor) -> int:
+    try:
+        return tensor.nelement() * tensor.element_size()
+    except RuntimeError:  # the worker is just making it: the server is not at rest, and will be looked at again
+        return 0
 
 
 def _resident() -> int:
