@@ -14,7 +14,7 @@ HOSTS_OWN = (
     # the node registry is asked about the host's own version; a server started with --disable-api-nodes forbids it
     r"https://api\.comfy\.org/",
     # the environment leaves out the package of the host's own templates
-    r"404 .*/templates/index\.json$",
+    r"404 .*/templates/index(_logo)?\.json$",
     r"Error loading core workflow templates",
     # front end 1.32.9: a listener of stored settings runs before there is a canvas
     r"Cannot read properties of undefined \(reading 'id'\)[\s\S]*at onChange",
@@ -23,6 +23,7 @@ HOSTS_OWN = (
     # whenever it opens a workflow (ComfyNode.configure)
     r"/api/jobs\?",
     r"\[Jobs API\] Error fetching jobs",
+    r"JobsApiError: Failed to fetch jobs: 404",
     r"The legacy queue/history menu is deprecated",
     r"\[MaskEditor\] ComfyApp\.open_maskeditor is deprecated",
     r"Invalid layout total size: \d+%\. Layout normalization will be applied\.",
