@@ -19,7 +19,7 @@ GRAPHS = count(100, 6)  # different ones, each made several times: after the fir
 JUDGED = count(400, 12)  # the last ones: before, every kind of node and sampler loads its code once
 EVERY = count(5, 6)  # edits between two looks at the server's memory
 ALONE = count(20, 2)  # edits that are made again in a fresh process
-MOST_KIB = 16  # an edit, that the upper bound of growth may be: less than one row of maps, so that noise hides no leak
+MOST_KIB = 2  # an edit, that the upper bound of growth may be: 0.35 was measured
 OWN_NODES = {
     "P2PTextEncode", "P2PTagPrompt", "P2PReplaceController", "P2PRefineController", "P2PReweightController",
     "P2PMoveController", "P2PLocalBlend", "P2PCombine", "P2PApply", "P2PRecord", "P2PSaveRecord", "P2PLoadRecord",
