@@ -15,7 +15,7 @@ import torch
 from .further_terms import Attend
 from .placement import Grid
 from .row_edits import RowEdits, SelfReads, Terms
-from .row_reads import RowReads
+from .row_reads import RowReads, StoredRows
 from .source_maps import SourceMaps
 
 
@@ -24,7 +24,7 @@ def edit_self_attention(
     context: torch.Tensor,
     value: torch.Tensor,
     reads: SelfReads,
-    sources: torch.Tensor | None = None,
+    sources: torch.Tensor | StoredRows | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Self-attention inputs in which targets look at their source, see ``row_edits.self_reads``.
 

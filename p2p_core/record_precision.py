@@ -66,6 +66,13 @@ def decoded(kept: Encoded, dtype: torch.dtype) -> torch.Tensor:
     return torch.mul(kept.values, kept.scales, out=whole)  # without the same in fp32 on the way
 
 
+def decode_into(kept: Encoded, out: torch.Tensor) -> None:
+    """What was encoded, written to a tensor of its shape on the same device."""
+    out.copy_(kept.values)
+    if kept.scales is not None:
+        out.mul_(kept.scales)
+
+
 def bytes_of(shape: Sequence[int], precision: Precision) -> int:
     """What a tensor of that shape takes, exactly."""
     scales = prod(scales_shape(shape)) * SCALE_DTYPE.itemsize if precision == "int8" else 0

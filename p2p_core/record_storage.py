@@ -18,7 +18,7 @@ import torch
 
 from .record_disk import Disk
 from .record_homes import HOST, InFile, InMemory, Keeper, Kept, OnDevice, OnDisk, Stretch
-from .record_precision import Encoded, Precision, bytes_of, decoded, encoded
+from .record_precision import Encoded, Precision, bytes_of, decode_into, decoded, encoded
 from .record_transfer import Arriving
 
 Home = Literal["device", "memory", "file"]
@@ -107,6 +107,12 @@ class RecordStorage:
         """
         with _ordinary_tensors():
             return decoded(self._arriving(name, _with_index(torch.device(device))).wait(), dtype)
+
+    def read_into(self, name: str, out: torch.Tensor) -> None:
+        """Writes what was put there to a tensor of its shape. Raises as ``get`` does."""
+        with _ordinary_tensors():
+            arrived = self._arriving(name, out.device).wait()
+        decode_into(arrived, out)  # in the caller's mode: ``out`` may be a tensor of inference mode
 
     def stored(self, name: str) -> Encoded:
         """What was put there as it is kept, in the memory of the host; nothing is fetched ahead."""

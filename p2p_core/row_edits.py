@@ -14,7 +14,7 @@ import torch
 from .edit import Grids
 from .further_terms import EditedRow, FurtherTerms, Sources, first_term, further_terms
 from .operators import TokenOperators
-from .row_reads import RowReads, row_reads
+from .row_reads import RowReads, StoredRows, row_reads
 from .values import ValueOperator, value_operator
 
 Operators = Sequence[TokenOperators | None]  # one per target; None for one that is not edited now
@@ -45,7 +45,7 @@ class RowEdits:
     further: FurtherTerms | None
     all_reads: torch.Tensor | None = None
 
-    def look(self, tensor: torch.Tensor, sources: torch.Tensor | None = None) -> torch.Tensor:
+    def look(self, tensor: torch.Tensor, sources: torch.Tensor | StoredRows | None = None) -> torch.Tensor:
         """q or k of the first terms, or what they are projected from: (rows, tokens, channels)."""
         return self._own(tensor) if self.reads is None else self.reads(tensor, sources)
 

@@ -93,7 +93,7 @@ def cross_attention_replacement(run: Run, layer, previous, host_attention):
         if edits is None:
             return attend(q, k, v, options)
         if sources.hidden is not None:
-            more_q, more_k = project(sources.hidden, sources.text)
+            more_q, more_k = project(sources.hidden.read(), sources.text)
             q, k = with_sources(q, more_q), with_sources(k, more_k)
         queries, keys, values = edits.looks(q), edits.looks(k), edits.values(v)
         first = attend(queries.first, keys.first, values.first, options)

@@ -7,7 +7,7 @@ import torch
 from ...p2p_core.edit import Grids
 from ...p2p_core.row_edits import RowEdits, SelfReads, row_edits, self_reads
 from .layer_sources import IN_BATCH, Found, cross_sources, self_sources, where_sources_are
-from .replaying import LayerSources
+from .replaying import HiddenSources, LayerSources
 from .run import Run
 
 _NOTHING = SelfReads(None, None, None)
@@ -45,11 +45,11 @@ def _cross_edits_of(run: Run, found: Found, values: torch.Tensor, options: dict)
 
 def self_edits(
     run: Run, hidden: torch.Tensor, grids: Sequence[Grids], options: dict
-) -> tuple[SelfReads, torch.Tensor | None]:
+) -> tuple[SelfReads, HiddenSources | None]:
     """The self-attention edits at a layer that belongs to these sets of grids.
 
     Returns:
-        What is read, and (sources, places, channels) hidden states of sources that are not in the batch.
+        What is read, and the hidden states of sources that are not in the batch.
     """
     found = run.operators_of_chunks(hidden, options)
     edits = (operator.self_attention for operators in found for operator in operators or () if operator is not None)

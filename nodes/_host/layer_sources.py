@@ -56,7 +56,7 @@ def seen_sources(
     if source.kind == "maps":
         return SeenSources(maps=map_sources(found, q, len(q), options["n_heads"]))
     hidden = hidden_sources("cross", found, q)
-    return SeenSources() if hidden is None else SeenSources(*project(hidden, _texts(run, [source], k)))
+    return SeenSources() if hidden is None else SeenSources(*project(hidden.read(), _texts(run, [source], k)))
 
 
 def _recorded(run: Run, found: Found, options: dict) -> list[tuple[RecordedSource, LayerName]]:

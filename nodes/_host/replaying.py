@@ -8,6 +8,7 @@ from einops import rearrange
 
 from ...p2p_core.errors import P2PError
 from ...p2p_core.further_terms import Sources
+from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_maps import SourceMaps
 from ...p2p_core.source_record import Kind, Moment, SourceRecord
 from .capturing import LayerName, unpooled
@@ -32,28 +33,58 @@ class RecordedSource:
 
 
 @dataclass(frozen=True, eq=False)
+class HiddenSources:
+    """The recorded hidden states of a layer, (sources, places, channels), each decoded when it is read.
+
+    Attributes:
+        names: where they are kept, prompt by prompt.
+        device, dtype: in which they are read.
+    """
+
+    names: tuple[tuple[RecordStorage, str], ...]
+    device: torch.device
+    dtype: torch.dtype
+
+    def __len__(self) -> int:
+        return sum(storage.shape_of(name)[0] for storage, name in self.names)
+
+    def read(self) -> torch.Tensor:
+        """(sources, places, channels). To be read only."""
+        parts = [storage.get(name, self.device, self.dtype) for storage, name in self.names]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def read_into(self, rows: torch.Tensor) -> None:
+        """Writes them to (sources, places, channels)."""
+        first = 0
+        for storage, name in self.names:
+            after = first + storage.shape_of(name)[0]
+            storage.read_into(name, rows[first:after])
+            first = after
+
+
+@dataclass(frozen=True, eq=False)
 class LayerSources:
     """The sources of all edited groups at one layer, in the order of the groups.
 
     Attributes:
-        hidden: (sources, places, channels), what their queries are projected from; None of maps.
+        hidden: what their queries are projected from; None of maps.
         text: (sources, tokens, channels), what their keys are projected from; None in self-attention.
         maps: of recorded words, with the rows of the batch before them; None of queries.
     """
 
-    hidden: torch.Tensor | None = None
+    hidden: HiddenSources | None = None
     text: torch.Tensor | None = None
     maps: SourceMaps | None = None
 
 
 def hidden_sources(
     kind: Kind, found: Sequence[tuple[RecordedSource, LayerName]], like: torch.Tensor
-) -> torch.Tensor | None:
-    """What was recorded of a layer, stacked; None where it was not for one of them."""
-    names = [(source.record.storage, name.of(kind)) for source, name in found]
+) -> HiddenSources | None:
+    """What was recorded of a layer; None where it was not for one of the prompts."""
+    names = tuple((source.record.storage, name.of(kind)) for source, name in found)
     if not names or any(name not in storage for storage, name in names):
         return None
-    return torch.cat([storage.get(name, like.device, like.dtype) for storage, name in names])
+    return HiddenSources(names, like.device, like.dtype)
 
 
 def map_sources(

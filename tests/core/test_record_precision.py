@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from p2p.p2p_core.record_precision import bytes_of, decoded, encoded
+from p2p.p2p_core.record_precision import bytes_of, decode_into, decoded, encoded
 
 PRECISIONS = ("fp32", "fp16", "int8")
 SHAPES = [(2, 256, 64), (1, 1, 1), (2, 3, 5), (1, 300, 70), (3, 7), (5,)]
@@ -97,3 +97,14 @@ def test_what_is_kept_is_its_own(precision):
     batch.zero_()
     assert torch.equal(decoded(kept, torch.float32), before)
     assert kept.values.untyped_storage().nbytes() == kept.values.nbytes
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("asked", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_decoding_into_another_tensor_gives_the_same(precision, asked, shape):
+    kept = encoded(torch.randn(shape), precision)
+    whole = torch.full((2, *shape), 7.0, dtype=asked)
+    decode_into(kept, whole[1])
+    assert torch.equal(whole[1], decoded(kept, asked))
+    assert bool((whole[0] == 7).all())

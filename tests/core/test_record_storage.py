@@ -60,6 +60,17 @@ def test_what_is_put_is_got(tmp_path, home, precision):
     storage.close()
 
 
+@pytest.mark.parametrize("inference", [True, False])
+def test_it_is_read_into_a_tensor_of_either_mode(tmp_path, home, inference):
+    storage = filled(tmp_path, "int8", home)
+    with torch.inference_mode(inference):
+        for name, tensor in tensors().items():
+            out = torch.empty_like(tensor, dtype=torch.float16)
+            storage.read_into(name, out)
+            assert torch.equal(out, storage.get(name, CPU, torch.float16))
+    storage.close()
+
+
 def test_it_is_read_while_it_is_written(tmp_path, home):
     storage = RecordStorage("fp32", home, tmp_path)
     for name, tensor in tensors().items():
