@@ -113,7 +113,9 @@ CASES: Mapping[str, Case] = {
     "store of 5 words": Case(_replaced, words=FIVE_WORDS),
     "all together": Case(_all_together, words=FIVE_WORDS),
     "edit from a record": Case(_replaced, is_recorded=True),
+    "edit from a record, local blend": Case(_blended, is_recorded=True),
     "edit from a record, 4 pictures": Case(_replaced, is_recorded=True, pictures=4),
+    "edit from a record, 8 pictures": Case(_replaced, is_recorded=True, pictures=8),
     "replace + self-injection, 3 targets": Case(_several(3), targets=3),
     "replace + self-injection, 7 targets": Case(_several(7), targets=7),
 }

@@ -10,8 +10,9 @@ METHODS = {OURS: "This pack", PLAIN: "Plain sampling", PUBLISHED: "Explicit maps
 HEADLINE = "replace + self-injection"  # the edit that is compared over sizes: the paper's own
 VARIANTS = (
     "replace", "replace + self-injection", "reweight", "refine", "word windows", "move", "local blend",
-    "store of 5 words", "all together", "edit from a record", "edit from a record, 4 pictures",
-    "target alone", "target alone, 4 pictures", "replace + self-injection, 3 targets",
+    "store of 5 words", "all together", "edit from a record", "edit from a record, local blend",
+    "edit from a record, 4 pictures", "edit from a record, 8 pictures",
+    "target alone", "target alone, 4 pictures", "target alone, 8 pictures", "replace + self-injection, 3 targets",
     "replace + self-injection, 7 targets",
 )  # fmt: skip
 

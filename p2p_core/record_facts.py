@@ -7,6 +7,7 @@ import torch
 
 from .errors import P2PError
 from .record_homes import Stretch
+from .token_maps import are_token_maps
 
 # By name: of which type, and of which its parts are (None where it has none).
 _FACTS: Mapping[str, tuple[type, type | None]] = {
@@ -58,8 +59,11 @@ def _wrong(facts: Mapping[str, Any], exact: Mapping[str, torch.Tensor] | Mapping
         _is_text(exact.get(f"text/{number}"), prompt["tokens"]) for number, prompt in enumerate(facts["prompts"])
     ):
         return "it lacks what its prompts were encoded to"
+    shapes = {name: tuple(part.shape) for name, part in exact.items()}
+    if not are_token_maps(shapes, facts["pictures"], tuple(facts["size"][1:]), facts["prompts"]):
+        return "what it has of its words' maps cannot be"
     whole = (facts["pictures"], *facts["size"])
-    if any(name not in exact or tuple(exact[name].shape) != whole for name in ("start", "noise", "result")):
+    if any(shapes.get(name) != whole for name in ("start", "noise", "result")):
         return "it lacks what its run started or ended with"
     return ""
 

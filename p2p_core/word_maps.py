@@ -4,6 +4,7 @@
 tokens. Edited maps come the same way: W goes through the same operators as V (see ``operators``).
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import torch
@@ -30,13 +31,16 @@ def indicator(words_of_row: Sequence[Sequence[Positions]], tokens_of_row: Sequen
     """
     words = max(map(len, words_of_row), default=0)
     width = -(-max(words, 1) // _ALIGNMENT) * _ALIGNMENT
-    rows = []
-    for positions_of_words, count in zip(words_of_row, tokens_of_row, strict=True):
-        row = torch.zeros(count, width)
-        for word, positions in enumerate(positions_of_words):
-            row[list(positions), word] = 1
-        rows.append(row.repeat(tokens // count, 1))
-    return torch.stack(rows)
+    rows = map(word_columns, words_of_row, tokens_of_row)
+    return torch.stack([F.pad(row, (0, width - row.shape[1])).repeat(tokens // len(row), 1) for row in rows])
+
+
+def word_columns(words: Sequence[Positions], tokens: int) -> torch.Tensor:
+    """(tokens, words), 1 where a token belongs to a word."""
+    columns = torch.zeros(tokens, len(words))
+    for word, positions in enumerate(words):
+        columns[list(positions), word] = 1
+    return columns
 
 
 def word_maps(
@@ -90,7 +94,7 @@ class MapSums:
         self._size: Grid = (0, 0)
         # Per step, each grid apart: resizing is linear, so it is enough to resize the sums.
         self._sums: dict[int, dict[Grid, torch.Tensor]] = {}
-        self._counts: dict[int, int] = {}
+        self._counts: dict[int, Counter[Grid]] = {}
 
     def wants(self, step: int, site: Hashable) -> bool:
         return (step, site) not in self._seen
@@ -105,7 +109,7 @@ class MapSums:
             sums[grid] += maps
         else:
             sums[grid] = maps.to(torch.float32, copy=True)
-        self._counts[place] = self._counts.get(place, 0) + 1
+        self._counts.setdefault(place, Counter())[grid] += 1
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -116,20 +120,40 @@ class MapSums:
         """(steps, rows, words, height, width): the mean over layers, and over steps unless they are kept apart."""
         if not self._sums:
             return None
-        return torch.stack([self._sum(step) / self._counts[step] for step in self.steps])
+        return torch.stack([self._sum(step) / self._counts[step].total() for step in self.steps])
+
+    def at(self, step: int) -> torch.Tensor | None:
+        """(rows, words, height, width): the mean over the layers of one of the steps that are kept apart."""
+        return self._sum(step) / self._counts[step].total() if step in self._sums else None
+
+    def take(self, step: int) -> dict[Grid, torch.Tensor]:
+        """By grid, (rows, words, height, width): the means over the layers of one of the steps that are kept apart.
+
+        They are forgotten here, so that no memory is held; that the layers were seen is not.
+        """
+        counts = self._counts.pop(step, Counter())
+        return {grid: _pictures(sums, grid) / counts[grid] for grid, sums in self._sums.pop(step, {}).items()}
 
     def so_far(self) -> torch.Tensor | None:
         """(rows, words, height, width): the mean over everything that was added, while more may come."""
         if not self._sums:
             return None
-        return torch.stack([self._sum(step) for step in self.steps]).sum(dim=0) / sum(self._counts.values())
+        everything = sum(counts.total() for counts in self._counts.values())
+        return torch.stack([self._sum(step) for step in self.steps]).sum(dim=0) / everything
 
     def _sum(self, step: int) -> torch.Tensor:
         """(rows, words, height, width)."""
-        return torch.stack([_resized(sums, grid, self._size) for grid, sums in self._sums[step].items()]).sum(dim=0)
+        sums = self._sums[step].items()
+        return torch.stack([resized(_pictures(maps, grid), self._size) for grid, maps in sums]).sum(dim=0)
 
 
-def _resized(maps: torch.Tensor, grid: Grid, size: Grid) -> torch.Tensor:
+def _pictures(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
     """(rows, places of the grid, words) → (rows, words, height, width)."""
-    pictures = rearrange(maps, "r (h w) n -> r n h w", h=grid[0], w=grid[1])
-    return pictures if grid == size else F.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
+    return rearrange(maps, "r (h w) n -> r n h w", h=grid[0], w=grid[1])
+
+
+def resized(maps: torch.Tensor, size: Grid) -> torch.Tensor:
+    """(rows, words, height, width) at another size, bilinear."""
+    if tuple(maps.shape[-2:]) == size:
+        return maps
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)

@@ -9,38 +9,19 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import replace as with_changes
 
 import torch
 
+from ...p2p_core.edit import Grids
 from ...p2p_core.errors import P2PError
-from ...p2p_core.local_blend import LocalBlend, blend_mask, blended, user_mask
-from ...p2p_core.placement import Grid
-from ...p2p_core.word_maps import MapSums
+from ...p2p_core.local_blend import blend_mask, blended, user_mask
+from .blend_maps import Blends, ReplayedMaps, SeenMaps, blend_maps
 from .conditioning import Group
-from .plans import plan_of
+from .places import Places
 from .seeing import Watch
 
 SourcesAt = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor | None]
 _SCALES_ITS_LATENTS = "unipc"  # the sampler hands the model a scaled copy, so that its own latents cannot be tied
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """The maps of one entry's words: two columns per target, those that may change and those that must not."""
-
-    blends: tuple[LocalBlend | None, ...]
-    sums: MapSums
-    rows: int
-
-    def maps_of(self, target: int) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """(groups, 2, height, width) of the source and of a target; None where nothing was seen yet."""
-        means = self.sums.mean()
-        if means is None:
-            return None
-        maps = means[0].unflatten(0, (-1, self.rows))[:, :, 2 * target : 2 * target + 2]
-        return maps[:, 0], maps[:, 1 + target]
 
 
 def is_blended(groups: Iterable[Group]) -> bool:
@@ -50,15 +31,15 @@ def is_blended(groups: Iterable[Group]) -> bool:
 class Blending:
     """The masks of one run."""
 
-    def __init__(self, groups: Sequence[Group], progress: Sequence[float], latent: Grid) -> None:
-        self._progress, self._latent = progress, latent
+    def __init__(self, groups: Sequence[Group], progress: Sequence[float], places: Places) -> None:
+        self._progress, self._places = progress, places
         self._rows = groups[0].rows
         self._has_sources = groups[0].recorded is None  # among its rows
         self._blends = [
             next((edit.blend for edit in edits if edit.blend is not None), None)
             for edits in zip(*(group.controller.edits for group in groups), strict=True)
         ]
-        self._seen: list[_Seen] = []
+        self._seen: list[SeenMaps | ReplayedMaps] = []
         self._masks: torch.Tensor | None = None
 
     def watches(self, group: Group, entry: dict) -> tuple[Watch, ...]:
@@ -74,30 +55,12 @@ class Blending:
                 "A local blend by words needs maps of the whole picture, but the edited prompt has an area: take the "
                 "area off, or give P2P Local Blend a mask and set mask_mode to instead."
             )
-        return tuple(self._watch(group, blends, grids) for grids in dict.fromkeys(blend.grids for blend in needed))
-
-    def _watch(self, group: Group, blends: tuple[LocalBlend | None, ...], grids) -> Watch:
-        chosen = tuple(blend if blend is not None and blend.grids == grids else None for blend in blends)
-        source = [part for blend in chosen for part in ((blend.source, blend.keep_source) if blend else ((), ()))]
-        targets = []
-        for place, blend in enumerate(chosen):
-            columns = [()] * (2 * len(chosen))
-            columns[2 * place : 2 * place + 2] = (blend.target, blend.keep_target) if blend else ((), ())
-            targets.append(tuple(columns))
-        sums = MapSums()
-        self._seen.append(_Seen(chosen, sums, 1 + len(chosen)))
-        edits = group.controller.edits
-        # Where a word is does not depend on how strongly it is read.
-        unscaled = with_changes(group.controller, edits=tuple(with_changes(edit, scales=()) for edit in edits))
-        return Watch(
-            words_of_row=(tuple(source), *targets),
-            tokens_of_row=(group.controller.source.token_count, *(edit.target.token_count for edit in edits)),
-            plan=plan_of(with_changes(group, controller=unscaled), self._progress, [False] * len(edits)),
-            latent=self._latent,
-            grids=grids,
-            steps=(True,) * len(self._progress),
-            sums=sums,
-        )
+        made = [
+            blend_maps(group, _only(blends, grids), grids, self._progress, self._places)
+            for grids in dict.fromkeys(blend.grids for blend in needed)
+        ]
+        self._seen += [maps for maps, _ in made]
+        return tuple(watch for _, watch in made if watch is not None)
 
     @property
     def has_masks(self) -> bool:
@@ -109,6 +72,8 @@ class Blending:
 
     def blend(self, denoised: torch.Tensor, step: int, sources: torch.Tensor | None = None) -> torch.Tensor:
         """What the model returned, tied with the masks of this step's maps."""
+        for maps in self._seen:
+            maps.follow(step, denoised.device)
         self._masks = self._masks_at(step, denoised)
         return denoised if self._masks is None else blended(denoised, self._masks, self._rows, sources)
 
@@ -171,6 +136,11 @@ class Blending:
             if not any(found):
                 raise P2PError(sentence)
             logging.warning("Prompt-to-Prompt: in %d of %d pictures: %s", found.count(False), len(found), sentence)
+
+
+def _only(blends: Blends, grids: Grids) -> Blends:
+    """Those that count maps up to these grids."""
+    return tuple(blend if blend is not None and blend.grids == grids else None for blend in blends)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from einops import rearrange
 from ...p2p_core.placement import Grid
 from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_record import Kind, Moment, RecordHandle, RecordRequest, SourceRecord, layer_name
+from ...p2p_core.token_maps import token_map_name
 from .browser import show_text
 from .record_plan import RecordPlan
 
@@ -26,7 +27,8 @@ class Capture:
         rows: of the batch for every picture of the source, of which it is the first.
         plan: what is kept.
         storage: of what the layers had.
-        latents: of the small tensors that are kept as they are.
+        latents: of those of every model call, as they are.
+        tokens: of the mean maps of the prompts' tokens, by ``token_map_name``.
     """
 
     handle: RecordHandle
@@ -34,6 +36,7 @@ class Capture:
     plan: RecordPlan
     storage: RecordStorage
     latents: RecordStorage
+    tokens: RecordStorage
     _pending: list[torch.Tensor] = field(default_factory=list)
     _final: list[torch.Tensor] = field(default_factory=list)
     _calls: Counter = field(default_factory=Counter)
@@ -104,6 +107,11 @@ class Capture:
         self.latents.put(f"latents/{moment.name}", own)
         self.latents.put(f"denoised/{moment.name}", denoised[:: self.rows])
 
+    def seen(self, entry: int, step: int, grid: Grid, maps: torch.Tensor) -> None:
+        """The mean maps of a prompt's tokens in a step, (pictures, tokens, height, width)."""
+        if (name := token_map_name(entry, step, grid)) not in self.tokens:
+            self.tokens.put(name, maps)
+
     def made(self, latents: torch.Tensor) -> None:
         """What the sampler ended with."""
         self._final[:] = [latents[:: self.rows].clone()]
@@ -122,9 +130,7 @@ class Capture:
             maps: of the sources alone.
         """
         self.storage.finish()
-        self.latents.finish()
-        tensors = {name: self.latents.get(name, torch.device("cpu"), torch.float32) for name in self.latents.names()}
-        self.latents.close()
+        tensors = taken_out(self.latents, torch.float32)
         tensors |= {name: tensor[:: self.rows].detach().to("cpu", copy=True) for name, tensor in exact.items()}
         tensors["result"] = result[:: self.rows].detach().to("cpu", copy=True)
         if self._final:
@@ -134,8 +140,16 @@ class Capture:
 
     def abandon(self) -> None:
         """The run failed."""
-        self.storage.close()
-        self.latents.close()
+        for storage in (self.storage, self.latents, self.tokens):
+            storage.close()
+
+
+def taken_out(storage: RecordStorage, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """All that is in a storage, in the memory of the host; it is closed."""
+    storage.finish()
+    tensors = {name: storage.get(name, torch.device("cpu"), dtype) for name in storage.names()}
+    storage.close()
+    return tensors
 
 
 @dataclass(frozen=True)

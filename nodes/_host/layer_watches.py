@@ -4,7 +4,7 @@ import torch
 
 from .layer_sources import seen_sources
 from .run import Run
-from .seeing import Project
+from .seeing import Project, SeenSources
 
 
 def see(run: Run, q: torch.Tensor, k: torch.Tensor, options: dict, project: Project) -> None:
@@ -20,9 +20,12 @@ def see(run: Run, q: torch.Tensor, k: torch.Tensor, options: dict, project: Proj
     for mark, queries, keys in zip(marks, q.chunk(len(marks)), k.chunk(len(marks)), strict=True):
         watches = mark.watches if mark else ()
         looking = [watch for watch in watches if watch.looks_at(run.step, run.coarse_factor, options)]
-        sources = seen_sources(run, mark, queries, keys, options, project) if mark and looking else None
+        sources = None
+        if mark and any(watch.reads_sources for watch in looking):
+            sources = seen_sources(run, mark, queries, keys, options, project)
         for watch in looking:
-            watch.see(run.step, queries, keys, run.coarse_factor, options, sources)
+            of_watch = sources if watch.reads_sources else SeenSources()
+            watch.see(run.step, queries, keys, run.coarse_factor, options, of_watch)
 
 
 def see_self(run: Run, hidden: torch.Tensor, context: torch.Tensor, layer, options: dict) -> None:

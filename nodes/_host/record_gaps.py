@@ -3,21 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 
-from ...p2p_core.edit import Edit, Grids
+from ...p2p_core.edit import Edit
 from ...p2p_core.errors import P2PError
-from ...p2p_core.placement import Grid
 from ...p2p_core.record_gaps import Look, TargetUse, Use, is_taken, nothing_left, weaker
 from ...p2p_core.source_record import Kind, SourceRecord
 from ...p2p_core.timeline import KeptSteps
 from .conditioning import Group
-from .grids import coarse_factor, fits, largest_grid
-from .layers import Layer, layers_of
+from .places import Places
 from .plans import Operators
 from .progress import step_at
 from .replaying import RecordedSource
@@ -40,31 +37,6 @@ class Schedule:
         if level not in self._known:
             self._known[level] = step_at([*self.levels, 0.0], float(level))
         return self._known[level]
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a run has attention: its layers, the grids they have, and what coarse means (see ``grids``)."""
-
-    layers: tuple[Layer, ...]
-    factor: int
-    latent: Grid
-
-    @classmethod
-    def of(cls, patcher, latent: Grid) -> "Places":
-        return cls(tuple(layers_of(patcher.model.diffusion_model)), coarse_factor(patcher.model), latent)
-
-    @cached_property
-    def sites_of_grid(self) -> dict[Grid, set[str]]:
-        """The layers by their grid, as records name them."""
-        found = defaultdict(set)
-        for layer in self.layers:
-            found[layer.grid(self.latent)].add(".".join(map(str, layer.site)))
-        return found
-
-    def within(self, grids: Grids) -> set[Grid]:
-        largest = largest_grid(self.factor, grids, self.latent)
-        return {grid for grid in self.sites_of_grid if fits(grid, largest)}
 
 
 class Gaps(NamedTuple):

@@ -8,13 +8,14 @@ from functools import cached_property
 
 import torch
 
+from ...p2p_core.edit import Grids
 from ...p2p_core.placement import Grid
 from ...p2p_core.record_budget import KeptPieces, Piece, within_budget
+from ...p2p_core.record_precision import Precision, bytes_of
 from ...p2p_core.source_record import Kind, RecordRequest
-from .grids import coarse_factor, fits, largest_grid
-from .layers import Layer, layers_of
+from .places import Places
 
-_SETS = ("coarse", "medium", "all")
+SEEN_GRIDS: Grids = "medium"  # the largest of which mean maps are kept, for local blends
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,20 @@ class RunSize:
     """What decides how much a record takes.
 
     Attributes:
-        layers: of the network.
-        factor: see ``grids.coarse_factor``.
-        pictures, channels, latent: the shape of the source's latents.
+        places: of the network's attention.
+        pictures, channels: of the source's latents.
         calls: of the model per step.
     """
 
-    layers: tuple[Layer, ...]
-    factor: int
+    places: Places
     pictures: int
     channels: int
-    latent: Grid
     calls: int = 1
 
     @classmethod
-    def of(cls, patcher, noise: torch.Tensor, rows: int) -> "RunSize":
+    def of(cls, places: Places, noise: torch.Tensor, rows: int) -> "RunSize":
         """That of a run with so many rows of noise for every picture."""
-        layers = tuple(layers_of(patcher.model.diffusion_model))
-        pictures, channels, *latent = noise.shape
-        return cls(layers, coarse_factor(patcher.model), pictures // rows, channels, tuple(latent))
+        return cls(places, noise.shape[0] // rows, noise.shape[1])
 
 
 @dataclass(frozen=True)
@@ -50,13 +46,15 @@ class RecordPlan:
     Attributes:
         progress: at the start of every step.
         tokens: per prompt, how many it has.
-        positions: per prompt, the tokens whose maps are kept.
+        positions: per prompt, the tokens whose maps are kept of every head and layer.
+        seen: per prompt, how many tokens have mean maps, which are kept with queries.
     """
 
     request: RecordRequest
     progress: tuple[float, ...]
     tokens: tuple[int, ...]
     positions: tuple[tuple[int, ...], ...]
+    seen: tuple[int, ...]
     size: RunSize
 
     def keeps(self, kind: Kind, step: int, sets: Sequence[str], grid: Grid) -> bool:
@@ -66,6 +64,16 @@ class RecordPlan:
         """
         step = min(step, len(self.progress) - 1)
         return self._wants(kind, step, sets) and (kind, step, grid) not in self._left_out
+
+    @property
+    def precision_of_tokens(self) -> Precision:
+        """That of the mean maps, which are small: all but exact, unless the record is."""
+        return "fp32" if self.request.precision == "fp32" else "fp16"
+
+    def keeps_tokens(self, step: int, grid: Grid) -> bool:
+        """Whether the mean maps of a grid are kept: where the queries are, of which an edit would make them."""
+        sets = self.size.places.sets_of(grid)
+        return bool(sets) and self.keeps("cross", step, sets, grid)
 
     def with_calls(self, calls: int) -> "RecordPlan":
         """The same for a sampler that calls the model so often per step.
@@ -90,10 +98,15 @@ class RecordPlan:
 
     @property
     def _always(self) -> int:
-        """Bytes of the latents: the noise, the start, the result, and two of every call."""
-        height, width = self.size.latent
-        one = 4 * self.size.pictures * self.size.channels * height * width
-        return one * (4 + 2 * self.size.calls * len(self.progress))
+        """Bytes of the latents (the noise, the start, the result, and two of every call) and of the mean maps."""
+        size, latent = self.size, self.size.places.latent
+        numbers = size.channels * latent[0] * latent[1] * (4 + 2 * size.calls * len(self.progress))
+        return size.pictures * (4 * numbers + sum(map(self._bytes_of_tokens, range(len(self.progress)))))
+
+    def _bytes_of_tokens(self, step: int) -> int:
+        places = self.size.places
+        kept = [grid for grid in places.within(SEEN_GRIDS) if self._wants("cross", step, places.sets_of(grid))]
+        return sum(bytes_of((tokens, *grid), self.precision_of_tokens) for tokens in self.seen for grid in kept)
 
     def _wants(self, kind: Kind, step: int, sets: Sequence[str]) -> bool:
         request = self.request
@@ -104,11 +117,11 @@ class RecordPlan:
         return (request.keep == "words") == (kind == "words") and request.grids in sets
 
     def _pieces(self) -> Iterator[Piece]:
-        size = self.size
-        alike = Counter((layer.grid(size.latent), layer.channels, layer.heads) for layer in size.layers)
+        places = self.size.places
+        alike = Counter((layer.grid(places.latent), layer.channels, layer.heads) for layer in places.layers)
         for step in range(len(self.progress)):
             for (grid, channels, heads), count in alike.items():
-                sets = tuple(name for name in _SETS if fits(grid, largest_grid(size.factor, name, size.latent)))
+                sets = places.sets_of(grid)
                 for kind in ("self", "cross", "words"):
                     if self._wants(kind, step, sets):
                         yield from self._of_prompts(kind, step, grid, channels, heads, count)

@@ -7,22 +7,24 @@ from contextlib import contextmanager
 import folder_paths
 import torch
 
-from ...p2p_core.attention_store import AttentionRequest, AttentionStore
-from ...p2p_core.edit import WHOLE
 from ...p2p_core.errors import P2PError
 from ...p2p_core.placement import Grid
 from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt
+from ...p2p_core.record_precision import DTYPES
 from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_record import RecordHandle, SourceRecord
-from .areas import is_part_of_picture
-from .capturing import Capture
+from ...p2p_core.token_maps import read_token_map_name, token_maps_of
+from ...p2p_core.word_maps import word_columns
+from .capturing import Capture, taken_out
 from .conditioning import GROUP_KEY, Group
 from .entries import EntryKey
 from .entry_facts import as_unedited, sources_among
+from .places import Places
 from .record_facts import Start, refuse_other_run
-from .record_plan import RecordPlan, RunSize
-from .storing import Recording, labelled
+from .record_plan import SEEN_GRIDS, RecordPlan, RunSize
+from .recorded_tokens import RecordedTokens, recorded_tokens, tokens_of_words
+from .storing import labelled
 from .text import prompt_facts, prompt_of
 
 
@@ -83,28 +85,29 @@ def _capture(
         tuple(sorted({position for word in own for position in prompt.find(word)}))
         for own, prompt in zip(words, prompts, strict=True)
     )
-    plan = RecordPlan(request, progress, tuple(prompt.token_count for prompt in prompts), positions, size)
+    seen = tuple(len(tokens_of_words(prompt)) for prompt in prompts)
+    plan = RecordPlan(request, progress, tuple(prompt.token_count for prompt in prompts), positions, seen, size)
     folder = folder_paths.get_temp_directory() if request.home == "file" else None
     if folder is not None:
         os.makedirs(folder, exist_ok=True)
-    latents = RecordStorage("fp32", "device" if request.home == "device" else "memory")
-    return Capture(handle, rows, plan, RecordStorage(request.precision, request.home, folder), latents)
+    storage = RecordStorage(request.precision, request.home, folder)
+    small = "device" if request.home == "device" else "memory"
+    return Capture(
+        handle, rows, plan, storage, RecordStorage("fp32", small), RecordStorage(plan.precision_of_tokens, small)
+    )
 
 
-def words_for_records(
-    handles: Sequence[RecordHandle],
-    entries: Mapping[EntryKey, dict],
-    plan_of_entry: Mapping[EntryKey, tuple],
-    progress: Sequence[float],
-    latent: Grid,
-) -> Recording | None:
-    """Watches all words of the recorded prompts on the coarse grid, for previews; None without records."""
-    sources = source_entries(entries) if handles else {}
-    whole = {key: entries[key] for key in sources if not is_part_of_picture(entries[key], latent)}
-    if not any(not word.is_punctuation for key in whole for word in sources[key].words):
-        return None
-    request = AttentionRequest((), "positive", "coarse", WHOLE, keep_steps=False)
-    return Recording(AttentionStore(request), whole, plan_of_entry, {}, progress, latent)
+def tokens_for_records(
+    handles: Sequence[RecordHandle], entries: Mapping[EntryKey, dict], rows: int, steps: int, latent: Grid
+) -> RecordedTokens:
+    """What the words of the recorded prompts look at; nothing without records.
+
+    Args:
+        rows: of the batch for every picture.
+    """
+    prompts = source_entries(entries) if handles else {}
+    grids = SEEN_GRIDS if any(handle.request.keep == "queries" for handle in handles) else "coarse"
+    return recorded_tokens(prompts, entries, rows, steps, latent, grids)
 
 
 def finish_captures(
@@ -113,7 +116,6 @@ def finish_captures(
     entries: Mapping[EntryKey, dict],
     start: Start,
     result: torch.Tensor,
-    seen: Recording | None,
 ) -> None:
     """The run is over: fills the records."""
     prompts = source_entries(entries)
@@ -130,8 +132,10 @@ def finish_captures(
             }
             for number, (key, prompt) in enumerate(prompts.items())
         ]
-        maps = {f"word_maps/{number}": part for number, part in _word_maps(seen, [*prompts], capture.rows).items()}
+        tokens = taken_out(capture.tokens, DTYPES[capture.tokens.precision])
+        maps = _word_maps(tokens, told, capture.plan.size.places)
         if not capture.keeps_words:
+            maps |= {name: own for name, own in tokens.items() if _is_kept(name, capture.plan)}
             texts = [_text(entries[key], prompt) for key, prompt in prompts.items()]
             maps |= {f"text/{number}": text for number, text in enumerate(texts)}
         own = {"keep": capture.request.keep, "pooling": capture.request.pooling, "prompts": told}
@@ -159,14 +163,28 @@ def _words(prompt: Prompt) -> list[dict]:
     ]
 
 
-def _word_maps(seen: Recording | None, keys: Sequence[EntryKey], rows: int) -> dict[int, torch.Tensor]:
-    """Per prompt, (pictures, words, height, width): what its words looked at in the mean of all steps."""
-    means = {} if seen is None else {key: of_entry.watch.sums.mean() for key, of_entry in seen.by_key.items()}
-    return {
-        keys.index(key): mean[0, ::rows, : len(seen.by_key[key].words[0])].half().cpu()
-        for key, mean in means.items()
-        if mean is not None and seen is not None
-    }
+def _word_maps(
+    tokens: Mapping[str, torch.Tensor], prompts: Sequence[Mapping], places: Places
+) -> dict[str, torch.Tensor]:
+    """Per prompt, (pictures, words, height, width) float16: what its words looked at, in the mean of all steps.
+
+    Of prompts with an area there is nothing.
+    """
+    layers, size, found = places.within("coarse"), places.largest("coarse"), {}
+    for number, prompt in enumerate(prompts):
+        maps = token_maps_of(tokens, number, prompt["words"])
+        words = [word["positions"] for word in prompt["words"] if not word["is_punctuation"]]
+        if maps is not None and words and maps.have(layers):
+            columns = word_columns(words, prompt["tokens"])
+            device = next(iter(tokens.values())).device
+            steps = [maps.seen(step, columns, layers, size, device) for step in maps.maps]
+            found[f"word_maps/{number}"] = torch.stack(steps).mean(dim=0).half()
+    return found
+
+
+def _is_kept(name: str, plan: RecordPlan) -> bool:
+    read = read_token_map_name(name)
+    return read is not None and plan.keeps_tokens(*read[1:])
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ...p2p_core.attention_store import AttentionStore
@@ -11,6 +12,7 @@ from .conditioning import Group
 from .entries import EntryKey, entries_of, groups_of, refuse_cut_groups, rows_per_group
 from .fitting import refuse_appended_tokens
 from .guarding import refuse_model_without_edits
+from .places import Places
 from .progress import progress_of
 from .record_facts import Start
 
@@ -64,6 +66,11 @@ class RunInputs:
         """(height, width) of the latents."""
         height, width = self.start.noise.shape[-2:]
         return height, width
+
+    @cached_property
+    def places(self) -> Places:
+        """Where it has attention."""
+        return Places.of(self.patcher, self.latent)
 
     @property
     def all_groups(self) -> tuple[Group, ...]:

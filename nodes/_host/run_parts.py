@@ -11,15 +11,15 @@ from .blending import Blending, is_blended
 from .capturing import Capture
 from .conditioning import Group
 from .entries import EntryKey
-from .grids import coarse_factor
 from .live import Live
 from .live_maps import LiveMaps
 from .pacing import Pace
 from .plans import Operators, plans_of, sourceless_plans_of
 from .record_facts import run_facts, without_state
-from .record_gaps import Gaps, Places, Schedule, gaps_of
+from .record_gaps import Gaps, Schedule, gaps_of
 from .record_plan import RunSize
-from .recording import finish_captures, new_captures, replayed_record, source_entries, words_for_records
+from .recorded_tokens import RecordedTokens
+from .recording import finish_captures, new_captures, replayed_record, source_entries, tokens_for_records
 from .run import Mark, Run
 from .run_inputs import Asked, RunInputs
 from .storing import Recording
@@ -39,7 +39,7 @@ class RunParts:
         recordings: what its stores get.
         record: what its sources come from; None where they are in the batch.
         captures: what its records get.
-        words: what the words of the recorded prompts look at; None without.
+        tokens: what the words of the recorded prompts look at.
         facts: what its records say about it, and what the record of its sources is compared with.
         live: what the browser is told meanwhile.
     """
@@ -51,7 +51,7 @@ class RunParts:
     recordings: tuple[Recording, ...]
     record: SourceRecord | None
     captures: tuple[Capture, ...]
-    words: Recording | None
+    tokens: RecordedTokens
     facts: Mapping[str, Any]
     live: Live
 
@@ -61,7 +61,7 @@ class RunParts:
         for recording in self.recordings:
             recording.finish(result, masks)
         facts = without_state(self.facts, self.inputs.guider)
-        finish_captures(self.captures, facts, self.inputs.entries, self.inputs.start, result, self.words)
+        finish_captures(self.captures, facts, self.inputs.entries, self.inputs.start, result)
 
     def refuse_lost_edits(self) -> None:
         """Raises:
@@ -83,17 +83,15 @@ def parts_of(inputs: RunInputs, asked: Asked) -> RunParts:
     plans = plans_of(groups, progress)
     sourceless = {} if record is None else sourceless_plans_of(groups, progress)
     gaps = Gaps() if record is None else _gaps(inputs, plans, sourceless)
-    blending = Blending(groups, progress, latent) if is_blended(groups) else None
+    blending = Blending(groups, progress, inputs.places) if is_blended(groups) else None
     of_entry, without = _by_entry(plans, inputs), _by_entry(sourceless, inputs)
     recordings = tuple(Recording(store, inputs.entries, of_entry, without, progress, latent) for store in asked.stores)
     captures = _captures(inputs, asked)
-    words = words_for_records(asked.records, inputs.entries, of_entry, progress, latent)
-    watching = recordings if words is None else (*recordings, words)
-    marks = _marks(inputs, blending, watching, captures)
-    factor = coarse_factor(inputs.patcher.model)
-    run = Run(inputs.rows, plans, tuple(marks.values()), factor, sourceless)
+    tokens = tokens_for_records(asked.records, inputs.entries, inputs.rows, len(progress), latent)
+    marks = _marks(inputs, blending, (*recordings, tokens), captures)
+    run = Run(inputs.rows, plans, tuple(marks.values()), inputs.places.factor, sourceless)
     live = Live(groups, _live_maps(asked, recordings), gaps)
-    return RunParts(inputs, run, marks, blending, recordings, record, captures, words, facts, live)
+    return RunParts(inputs, run, marks, blending, recordings, record, captures, tokens, facts, live)
 
 
 def _facts(inputs: RunInputs, asked: Asked) -> dict[str, Any]:
@@ -107,7 +105,7 @@ def _gaps(inputs: RunInputs, plans: _Plans, sourceless: _Plans) -> Gaps:
     """What the record of the run's sources does not have."""
     entries = {group: inputs.entries[key] for key, group in inputs.groups.items()}
     schedule = Schedule.of(inputs.start.sigmas, inputs.progress)
-    return gaps_of(entries, plans, sourceless, schedule, Places.of(inputs.patcher, inputs.latent))
+    return gaps_of(entries, plans, sourceless, schedule, inputs.places)
 
 
 def _by_entry(plans: _Plans, inputs: RunInputs) -> dict[EntryKey, tuple[Operators, ...]]:
@@ -117,12 +115,15 @@ def _by_entry(plans: _Plans, inputs: RunInputs) -> dict[EntryKey, tuple[Operator
 def _captures(inputs: RunInputs, asked: Asked) -> tuple[Capture, ...]:
     if not asked.records:
         return ()
-    size = RunSize.of(inputs.patcher, inputs.start.noise, inputs.rows)
+    size = RunSize.of(inputs.places, inputs.start.noise, inputs.rows)
     return new_captures(asked.records, inputs.entries, inputs.rows, inputs.progress, size)
 
 
 def _marks(
-    inputs: RunInputs, blending: Blending | None, recordings: Sequence[Recording], captures: tuple[Capture, ...]
+    inputs: RunInputs,
+    blending: Blending | None,
+    recordings: Sequence[Recording | RecordedTokens],
+    captures: tuple[Capture, ...],
 ) -> dict[EntryKey, Mark]:
     """What concerns this pack in every entry, without those where nothing does."""
     numbers = {key: number for number, key in enumerate(source_entries(inputs.entries))}

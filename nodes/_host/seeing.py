@@ -51,6 +51,7 @@ class Watch:
         steps: which steps are seen.
         sums: the maps so far.
         self_sums: the self-attention so far, at the coarse grid; None where it is not recorded.
+        reads_sources: False where nothing that is seen is of a recorded source.
     """
 
     words_of_row: tuple[tuple[Positions, ...], ...]
@@ -62,6 +63,7 @@ class Watch:
     sums: MapSums
     self_sums: SelfMapSums | None = None
     sourceless: tuple[tuple[TokenOperators | None, ...], ...] | None = None
+    reads_sources: bool = True
     _made: dict[tuple, tuple[RowEdits, Terms]] = field(default_factory=dict)
 
     @property
@@ -97,7 +99,7 @@ class Watch:
         Args:
             sources: those that are not in the batch; their maps come first in every group all the same.
         """
-        if sources is not None and sources.is_missing and self.sourceless is None:
+        if sources is not None and sources.is_missing and self.reads_sources and self.sourceless is None:
             return
         grid, heads = grid_of(options, q.shape[1]), options["n_heads"]
         edits, values = self._looks(step, q, k.shape[1], sources)
@@ -111,13 +113,13 @@ class Watch:
         self.sums.add(self._counted(step), _site(options), maps, grid, size)
 
     def _maps_of_sources(self, q: torch.Tensor, k: torch.Tensor, sources: SeenSources, heads: int) -> torch.Tensor:
-        """(sources, queries, words)."""
+        """(sources, queries, words); zero of those of which nothing is known."""
         groups = len(q) // (self.rows - 1)
+        if sources.is_missing:
+            return q.new_zeros(groups, q.shape[1], 1)
         words = indicator(self.words_of_row[:1], self.tokens_of_row[:1], k.shape[1]).to(q).repeat(groups, 1, 1)
-        if sources.q is not None and sources.k is not None:
-            return mean_over_heads(heads)(sources.q, sources.k, words)
         if sources.maps is None:
-            return q.new_zeros(groups, q.shape[1], words.shape[2])
+            return mean_over_heads(heads)(sources.q, sources.k, words)
         rows = torch.arange(groups, device=q.device) + sources.maps.first_row
         return sources.maps.mean().attended(rows, words)
 

@@ -10,6 +10,7 @@ from .blending import Blending, tied_latents
 from .capturing import Capture, captured_latents
 from .noise import tied, tied_step_noise
 from .progress import step_at
+from .recorded_tokens import RecordedTokens
 from .replaying import recorded_latents, refuse_unrecorded
 from .run import Run
 
@@ -136,16 +137,19 @@ def capturing_latents(captures: Sequence[Capture]):
     return wrapper
 
 
-def capturing_results(run: Run, captures: Sequence[Capture]):
-    """PREDICT_NOISE: what the guider returns, for the records."""
+def capturing_results(run: Run, captures: Sequence[Capture], tokens: RecordedTokens):
+    """PREDICT_NOISE: what the guider returns, and what the words of the prompts looked at, for the records."""
 
     def wrapper(executor, x, *args, **kwargs):
-        moment, latents = run.moment, x.clone()
+        step, moment, latents = run.step, run.moment, x.clone()
         for capture in captures:
             capture.begin_call(run.step)
         denoised = executor(x, *args, **kwargs)
         for capture in captures:
             capture.predicted(moment, latents, denoised)
+        for seen in tokens.take(step):
+            for capture in captures:
+                capture.seen(*seen)
         return denoised
 
     return wrapper

@@ -56,7 +56,7 @@ def _wrappers_of_results(parts: RunParts) -> list[tuple]:
     run, captures, blending, record = parts.run, parts.captures, parts.blending, parts.record
     wrappers = []
     if captures:
-        wrappers += [(_SAMPLE, capturing_latents(captures)), (_PREDICT, capturing_results(run, captures))]
+        wrappers += [(_SAMPLE, capturing_latents(captures)), (_PREDICT, capturing_results(run, captures, parts.tokens))]
     if blending is not None:
         wrappers += [
             (_SAMPLE, tying_latents(run, blending, record)),
