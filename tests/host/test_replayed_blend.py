@@ -40,7 +40,7 @@ CASES = {
     "reweight alone": Case(lambda clip: halved(reweighted("cat: 2.5", clip))),
     "two targets, one free": Case(lambda clip: combined(refined(clip), halved(following(clip)))),
     "two grids": Case(lambda clip: combined(halved(refined(clip), grids="coarse"), halved(following(clip)))),
-    "maps of all grids": Case(lambda clip: halved(following(clip), grids="all"), is_enough=False),
+    "maps of all grids": Case(lambda clip: halved(following(clip), grids="all")),
     "a word that moves": Case(lambda clip: halved(moved(controller=following(clip), word="dog")), is_enough=False),
 }
 GRAPH = Graph(latent=lambda: empty_latent(64, 96), run=by("heun", steps=4))
