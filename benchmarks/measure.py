@@ -1,6 +1,6 @@
 """The entries of the results, measured one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -10,13 +10,12 @@ from .explicit import progress_of_steps, with_explicit_maps
 from .explicit_memory import needed_bytes, sites_of
 from .models import Architecture, loaded
 from .own_time import own_share
-from .page_entries import VARIANTS
 from .plans import TimedPlan
 from .recorded import ready
 from .running import SCHEDULER
 from .timed import compare
 
-ALONE = "target alone"  # the bound of an edit from a record
+RECORDED, ALONE = "edit from a record", "target alone"  # the bound of the first
 STORE = ", store"  # what the published method's variant is called when it keeps its maps
 
 
@@ -40,16 +39,18 @@ def counted_entries(
 def timed_entries(plan: TimedPlan, device: torch.device) -> Iterator[dict]:
     """Times and peaks on a model with weights."""
     model, clip = loaded(plan.architecture, plan.dtype, device)
-    for name in plan.ours:
-        case = CASES[name]
+    for names in _together(plan.ours):
+        case = CASES[names[0]]
         base = plain(case, model, clip, plan.size.width, plan.size.height)
-        ours = ready(case, model, clip, plan.size.width, plan.size.height, plan.steps, "memory")
-        ratio = compare(base, ours, plan.steps, plan.pairs, device)
-        yield _timed(plan, name, "ours", case, ratio, own_share(ours, plan.steps, device), device)
-        if case.is_recorded and (bound := name.replace("edit from a record", ALONE)) in VARIANTS:
-            alone = plain_target(case, model, clip, plan.size.width, plan.size.height)
-            ratio = compare(base, alone, plan.steps, plan.pairs, device)
-            yield _timed(plan, bound, "plain", case, ratio, None, device)
+        ours = [
+            ready(CASES[name], model, clip, plan.size.width, plan.size.height, plan.steps, "memory") for name in names
+        ]
+        alone = [plain_target(case, model, clip, plan.size.width, plan.size.height)] if case.is_recorded else []
+        ratios = compare(base, [*ours, *alone], plan.steps, plan.pairs, device)
+        for name, sampled, ratio in zip(names, ours, ratios, strict=False):
+            yield _timed(plan, name, "ours", CASES[name], ratio, own_share(sampled, plan.steps, device), device)
+        if alone:
+            yield _timed(plan, names[0].replace(RECORDED, ALONE), "plain", case, ratios[-1], None, device)
     for name in plan.published:
         case = CASES[name]
         base = plain(case, model, clip, plan.size.width, plan.size.height)
@@ -58,8 +59,17 @@ def timed_entries(plan: TimedPlan, device: torch.device) -> Iterator[dict]:
                 continue
             other = published_model(model, clip, case, plan.steps, keeps_store)
             sampled = type(base)(other, base.positive, base.negative, base.latent)
-            ratio = compare(base, sampled, plan.steps, plan.pairs, device)
+            (ratio,) = compare(base, [sampled], plan.steps, plan.pairs, device)
             yield _timed(plan, name + STORE * keeps_store, "published", case, ratio, None, device)
+
+
+def _together(names: Sequence[str]) -> list[list[str]]:
+    """Cases whose times are of the same rounds: those from a record of as many pictures, and their bound."""
+    groups: dict[object, list[str]] = {}
+    for name in names:
+        case = CASES[name]
+        groups.setdefault(case.pictures if case.is_recorded else name, []).append(name)
+    return [*groups.values()]
 
 
 def published_model(model, clip, case: Case, steps: int, keeps_store: bool):

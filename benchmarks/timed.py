@@ -1,13 +1,13 @@
-"""Seconds and memory of edits beside plain sampling of the same rows: one process, pairs that alternate.
+"""Seconds and memory of edits beside plain sampling of the same rows: one process, rounds of all that is compared.
 
-The two of a pair run one after the other, in turns first and second, so that what slows the machine for a while slows
-both. Only their ratio is reported, the median over the pairs.
+In a round everything runs once, one after the other and in the next round the other way round, so that what slows the
+machine for a while slows all. Only ratios within a round are reported, the median over the rounds.
 """
 
 import contextlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,23 +37,29 @@ class Ratio:
     peak_mib: float | None
 
 
-def compare(plain: Sampled, other: Sampled, steps: int, pairs: int, device: torch.device) -> Ratio:
-    """The other's cost beside plain sampling; one run of each comes before and does not count."""
+def compare(plain: Sampled, others: Sequence[Sampled], steps: int, rounds: int, device: torch.device) -> list[Ratio]:
+    """The others' cost beside plain sampling; one run of each comes before and does not count."""
     clock = _DeviceClock if device.type == "cuda" else _Clock
-    for sampled in (plain, other):
+    everything = [plain, *others]
+    for sampled in everything:
         _run(sampled, steps, device, clock)
-    taken: list[tuple[Measured, Measured]] = []
-    for number in range(pairs):
-        order = (plain, other) if number % 2 == 0 else (other, plain)
-        runs = [_run(sampled, steps, device, clock) for sampled in order]
-        taken.append((runs[0], runs[1]) if number % 2 == 0 else (runs[1], runs[0]))
-    ratios = [second.seconds / first.seconds for first, second in taken]
-    above = [second.peak - first.peak for first, second in taken if first.peak is not None and second.peak is not None]
-    lower, _, upper = statistics.quantiles(ratios, n=4, method="inclusive") if pairs > 1 else ratios * 3
+    taken: list[list[Measured]] = []
+    for number in range(rounds):
+        order = range(len(everything)) if number % 2 == 0 else reversed(range(len(everything)))
+        runs = {place: _run(everything[place], steps, device, clock) for place in order}
+        taken.append([runs[place] for place in range(len(everything))])
+    of_others = range(1, len(everything))
+    return [_ratio([(runs[0], runs[place]) for runs in taken], steps) for place in of_others]
+
+
+def _ratio(pairs: Sequence[tuple[Measured, Measured]], steps: int) -> Ratio:
+    ratios = [second.seconds / first.seconds for first, second in pairs]
+    above = [second.peak - first.peak for first, second in pairs if first.peak is not None and second.peak is not None]
+    lower, _, upper = statistics.quantiles(ratios, n=4, method="inclusive") if len(pairs) > 1 else ratios * 3
     return Ratio(
         statistics.median(ratios),
         (lower, upper),
-        statistics.median(first.seconds for first, _ in taken) / steps,
+        statistics.median(first.seconds for first, _ in pairs) / steps,
         statistics.median(above) / _MIB if above else None,
     )
 

@@ -7,7 +7,7 @@ from ...p2p_core.attention import edit_self_attention
 from ...p2p_core.row_edits import with_sources
 from .grids import grid_of, sets_of_grids
 from .layer_captures import capture_hidden, capture_maps
-from .layer_edits import EditedTexts, cross_edits, self_edits
+from .layer_edits import EditedTexts, cross_edits, needs_projections, self_edits
 from .layer_watches import see, see_self
 from .run import Run
 from .versions import outside_compiled_graph
@@ -46,12 +46,18 @@ def recording_patch(run: Run):
     return outside_compiled_graph(patch)
 
 
-def cross_attention_patch(run: Run):
-    """``attn2_patch``: the first term of every edit, before the projections."""
+def cross_attention_patch(run: Run, leaves_some: bool):
+    """``attn2_patch``: edits of one term, before the projections.
+
+    Args:
+        leaves_some: those layers and steps that need the projections are not edited here, but there.
+    """
 
     texts = EditedTexts()
 
     def patch(hidden, context, value, options):
+        if leaves_some and needs_projections(run, options):
+            return hidden, context, value
         edits, sources = cross_edits(run, value, options)
         if edits is None:
             return hidden, context, value
@@ -74,7 +80,8 @@ def unchanged_rows_check(run: Run):
 def cross_attention_replacement(run: Run, layer, previous, host_attention):
     """A replaced ``attn2`` for edits of several terms, for seeing maps and for recording those of words.
 
-    What was there before (IP-Adapter, say) computes the first term of every row.
+    Where nothing of this is to be done, the edit was made before the projections already. What was there before
+    (IP-Adapter, say) computes the first term of every row.
 
     Args:
         layer: the host's cross-attention, whose projections recorded sources go through.
@@ -87,6 +94,8 @@ def cross_attention_replacement(run: Run, layer, previous, host_attention):
         return layer.to_q(hidden), layer.to_k(text)
 
     def replacement(q, k, v, options):
+        if not needs_projections(run, options):
+            return attend(q, k, v, options)
         edits, sources = cross_edits(run, v, options)
         see(run, q, k, options, project)
         capture_maps(run, q, k, options)

@@ -8,7 +8,7 @@ from ...p2p_core.edit import Grids
 from ...p2p_core.row_edits import RowEdits, SelfReads, row_edits, self_reads
 from .layer_sources import IN_BATCH, Found, cross_sources, self_sources, where_sources_are
 from .replaying import HiddenSources, LayerSources
-from .run import Run
+from .run import Mark, Run
 
 _NOTHING = SelfReads(None, None, None)
 
@@ -29,6 +29,22 @@ def cross_edits(run: Run, values: torch.Tensor, options: dict) -> tuple[RowEdits
     if not any(found):
         return None, IN_BATCH
     return _cross_edits_of(run, found, values, options), sources
+
+
+def needs_projections(run: Run, options: dict) -> bool:
+    """Whether q and k are needed at the layer that calls, in the current step: for several terms, for recorded maps, or
+    to see words. Otherwise the edit acts before they are made.
+    """
+    return any(mark is not None and _is_for_projections(run, mark, options) for mark in run.marks_of_chunks(options))
+
+
+def _is_for_projections(run: Run, mark: Mark, options: dict) -> bool:
+    return (
+        any(operator.has_further_terms for operator in run.operators_of(mark))
+        or (mark.group is not None and mark.group.recorded is not None and mark.group.recorded.kind == "maps")
+        or any(capture.keeps_words for capture in mark.captures)
+        or any(watch.looks_at(run.step, run.coarse_factor, options) for watch in mark.watches)
+    )
 
 
 def _read_sources(found: Found) -> bool:

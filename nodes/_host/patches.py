@@ -23,8 +23,8 @@ def install_patches(transformer_options: dict, run: Run, network: UNetModel) -> 
         patches["attn1_patch"] = [self_attention_patch(run, layers, is_last=not others), *others]
     patches["attn2_output_patch"] = [unchanged_rows_check(run), *patches.get("attn2_output_patch", [])]
     cross = patches.get("attn2_patch", [])
-    if not run.needs_replacement and run.plans:
-        cross = [cross_attention_patch(run), *cross]
+    if run.plans:
+        cross = [cross_attention_patch(run, leaves_some=run.needs_replacement), *cross]
     if run.captures_queries:
         cross = [recording_patch(run), *cross]
     if cross:

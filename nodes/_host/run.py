@@ -116,6 +116,12 @@ class Run:
         plans = (*self.plans.values(), *self.sourceless.values())
         return (operator for steps in plans for operators in steps for operator in operators)
 
+    def operators_of(self, mark: Mark) -> Iterator[TokenOperators]:
+        """Those of the current step, whether its sources are known or not."""
+        for plans in (self.plans, self.sourceless):
+            if mark.group in plans:
+                yield from (operator for operator in _at(plans[mark.group], self.step) or () if operator is not None)
+
     def operators_of_chunks(self, tensor: torch.Tensor, options: dict) -> list[Operators | None]:
         """For every chunk of a batch the operators of the current step; None where nothing is edited now."""
         return self._at_this_step(self.plans, tensor, options)

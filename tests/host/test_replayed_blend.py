@@ -6,7 +6,7 @@ from dataclasses import replace as with_changes
 
 import pytest
 import torch
-from p2p.nodes._host import layer_watches
+from p2p.nodes._host import attention, layer_watches
 from p2p.nodes.adjust_scale import P2PAdjustScale
 from p2p.p2p_core.source_record import RecordHandle
 
@@ -70,6 +70,20 @@ def looks(monkeypatch) -> list:
 
     monkeypatch.setattr(layer_watches, "seen_sources", counted)
     return found
+
+
+@pytest.mark.parametrize(("case", "are_projected"), [("replace", False), ("refine", True)])
+def test_an_edit_of_one_term_acts_before_the_projections(small, recorded, monkeypatch, case, are_projected):
+    """Also in a run that needs them at other steps, where the blend looks at what targets see by themselves."""
+    projected, join = [], attention.with_sources
+
+    def counted(tensor, sources):
+        projected.append(sources)
+        return join(tensor, sources)
+
+    monkeypatch.setattr(attention, "with_sources", counted)
+    GRAPH.replay(small, CASES[case].made(small[1]), *recorded)
+    assert bool(projected) == are_projected
 
 
 def without_maps(record: RecordHandle) -> RecordHandle:
