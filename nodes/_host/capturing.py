@@ -130,7 +130,7 @@ class Capture:
             maps: of the sources alone.
         """
         self.storage.finish()
-        tensors = taken_out(self.latents, torch.float32)
+        tensors = taken_out(self.latents)
         tensors |= {name: tensor[:: self.rows].detach().to("cpu", copy=True) for name, tensor in exact.items()}
         tensors["result"] = result[:: self.rows].detach().to("cpu", copy=True)
         if self._final:
@@ -144,10 +144,10 @@ class Capture:
             storage.close()
 
 
-def taken_out(storage: RecordStorage, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """All that is in a storage, in the memory of the host; it is closed."""
+def taken_out(storage: RecordStorage) -> dict[str, torch.Tensor]:
+    """All that is in a storage, float32 in the memory of the host; it is closed."""
     storage.finish()
-    tensors = {name: storage.get(name, torch.device("cpu"), dtype) for name in storage.names()}
+    tensors = {name: storage.get(name, torch.device("cpu"), torch.float32) for name in storage.names()}
     storage.close()
     return tensors
 

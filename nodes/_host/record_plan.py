@@ -11,7 +11,6 @@ import torch
 from ...p2p_core.edit import Grids
 from ...p2p_core.placement import Grid
 from ...p2p_core.record_budget import KeptPieces, Piece, within_budget
-from ...p2p_core.record_precision import Precision, bytes_of
 from ...p2p_core.source_record import Kind, RecordRequest
 from .places import Places
 
@@ -65,11 +64,6 @@ class RecordPlan:
         step = min(step, len(self.progress) - 1)
         return self._wants(kind, step, sets) and (kind, step, grid) not in self._left_out
 
-    @property
-    def precision_of_tokens(self) -> Precision:
-        """That of the mean maps, which are small: all but exact, unless the record is."""
-        return "fp32" if self.request.precision == "fp32" else "fp16"
-
     def keeps_tokens(self, step: int, grid: Grid) -> bool:
         """Whether the mean maps of a grid are kept: where the queries are, of which an edit would make them."""
         sets = self.size.places.sets_of(grid)
@@ -106,7 +100,7 @@ class RecordPlan:
     def _bytes_of_tokens(self, step: int) -> int:
         places = self.size.places
         kept = [grid for grid in places.within(SEEN_GRIDS) if self._wants("cross", step, places.sets_of(grid))]
-        return sum(bytes_of((tokens, *grid), self.precision_of_tokens) for tokens in self.seen for grid in kept)
+        return sum(4 * tokens * grid[0] * grid[1] for tokens in self.seen for grid in kept)
 
     def _wants(self, kind: Kind, step: int, sets: Sequence[str]) -> bool:
         request = self.request

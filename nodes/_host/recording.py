@@ -11,7 +11,6 @@ from ...p2p_core.errors import P2PError
 from ...p2p_core.placement import Grid
 from ...p2p_core.presence import refuse_missing, stands_in
 from ...p2p_core.prompt import Prompt
-from ...p2p_core.record_precision import DTYPES
 from ...p2p_core.record_storage import RecordStorage
 from ...p2p_core.source_record import RecordHandle, SourceRecord
 from ...p2p_core.token_maps import read_token_map_name, token_maps_of
@@ -92,9 +91,7 @@ def _capture(
         os.makedirs(folder, exist_ok=True)
     storage = RecordStorage(request.precision, request.home, folder)
     small = "device" if request.home == "device" else "memory"
-    return Capture(
-        handle, rows, plan, storage, RecordStorage("fp32", small), RecordStorage(plan.precision_of_tokens, small)
-    )
+    return Capture(handle, rows, plan, storage, RecordStorage("fp32", small), RecordStorage("fp32", small))
 
 
 def tokens_for_records(
@@ -132,7 +129,7 @@ def finish_captures(
             }
             for number, (key, prompt) in enumerate(prompts.items())
         ]
-        tokens = taken_out(capture.tokens, DTYPES[capture.tokens.precision])
+        tokens = taken_out(capture.tokens)
         maps = _word_maps(tokens, told, capture.plan.size.places)
         if not capture.keeps_words:
             maps |= {name: own for name, own in tokens.items() if _is_kept(name, capture.plan)}

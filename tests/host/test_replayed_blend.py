@@ -162,8 +162,7 @@ def test_maps_of_grids_that_are_not_kept_are_not(small):
     assert kept < whole
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("int8", torch.float16)])
-def test_their_precision(small, precision, dtype):
-    record, _ = GRAPH.record(small, precision=precision)
-    exact = record.recorded().exact
-    assert {tensor.dtype for name, tensor in exact.items() if name.startswith("token_maps/")} == {dtype}
+def test_they_are_exact_whatever_the_precision_of_the_rest(small):
+    """A mask has hard edges: a rounded map may put a place on the other side."""
+    exact = GRAPH.record(small, precision="int8")[0].recorded().exact
+    assert {tensor.dtype for name, tensor in exact.items() if name.startswith("token_maps/")} == {torch.float32}
